@@ -1,0 +1,447 @@
+//! One event owed to one endpoint, and the state machine it lives in.
+//!
+//! ```text
+//!            open                      claim                    finish
+//! (planned) ──────► PENDING, leased ◄───────── PENDING, due ◄──────────┐
+//!                        │ 2xx ──► SUCCESS                             │
+//!                        │ else, tries left ───────────────────────────┘
+//!                        └ last try, or gone ──► FAILED ──reopen──► PENDING, round + 1
+//! NOT_APPLY: no endpoint wanted the event
+//! ```
+//!
+//! What correctness rests on: a [`Claim`] is won by one conditional write and names the lease it
+//! set; a [`Settlement`] is recorded only while that lease is still the delivery's. Queues and
+//! timers may lose, repeat and reorder what they carry; they only save time.
+
+pub mod log;
+pub mod message;
+pub mod retry;
+pub mod verdict;
+
+use std::fmt;
+use std::str::FromStr;
+use std::time::Duration;
+
+use serde::{Deserialize, Serialize};
+
+use crate::event::{Event, EventType};
+use crate::ids::{DeliveryId, EndpointId, EventId, MerchantId};
+use crate::limits::{OWN_FAULT_WAIT, PARKED_RECHECK};
+use crate::time::Timestamp;
+use log::Attempt;
+use message::MessageId;
+use retry::{Jitter, RetryPolicy};
+use verdict::Verdict;
+
+/// A delivery as kept, without its attempts.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Delivery {
+    /// Derived from the event and the endpoint.
+    pub id: DeliveryId,
+    /// What is owed.
+    pub event_id: EventId,
+    /// Whose it is.
+    pub merchant_id: MerchantId,
+    /// Whom it is owed to; nobody in NOT_APPLY.
+    pub endpoint_id: Option<EndpointId>,
+    /// Of the event, for lists and filters.
+    pub event_type: EventType,
+    /// When it was opened.
+    pub created_at: Timestamp,
+    /// Starts at 1; a reopening starts the next.
+    pub round: u32,
+    /// Used in this round.
+    pub tries: u8,
+    /// Where it stands.
+    pub progress: Progress,
+}
+
+/// Where a delivery stands, and what only that state has.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Progress {
+    /// Owed.
+    Pending {
+        /// When somebody should look at it next: the next try, or the end of the lease.
+        due_at: Timestamp,
+        /// Set while an attempt is being made, and left behind by a worker that died.
+        lease: Option<Lease>,
+    },
+    /// Done.
+    Success {
+        /// When.
+        at: Timestamp,
+        /// How.
+        via: Via,
+    },
+    /// Given up; in the dead-letter queue, in the merchant's pull list and in a metric.
+    Failed {
+        /// When.
+        at: Timestamp,
+        /// Why.
+        reason: FailedReason,
+        /// The queue message whose receipt ended it; a later message with another id can only
+        /// come from a redrive.
+        ended_by: Option<MessageId>,
+    },
+    /// No endpoint wanted the event.
+    NotApply {
+        /// When that was decided.
+        at: Timestamp,
+    },
+}
+
+/// The state alone, as listed and filtered.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "SCREAMING_SNAKE_CASE")]
+pub enum State {
+    /// Owed.
+    Pending,
+    /// Done.
+    Success,
+    /// Given up.
+    Failed,
+    /// Nobody wanted it.
+    NotApply,
+}
+
+/// How a merchant got an event.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Via {
+    /// We posted it.
+    Push,
+    /// The merchant fetched it.
+    Pull,
+}
+
+/// Why a delivery was given up.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum FailedReason {
+    /// Every try of the round was used.
+    TriesUsed,
+    /// The endpoint answered 410, or was deleted.
+    EndpointGone,
+}
+
+/// A hold on a delivery while one attempt is made. Its end is later than that of every lease
+/// before it, so it also serves as the fence: whoever holds an older one is overtaken.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Lease {
+    /// When others may take over.
+    pub until: Timestamp,
+}
+
+/// What a write must still find to be valid.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Fence {
+    /// The round the claim was made in.
+    pub round: u32,
+    /// The tries used when the claim was made.
+    pub tries: u8,
+    /// The lease that the claim set.
+    pub lease: Lease,
+}
+
+/// The right to make one attempt. Consumed by what ends it, so an attempt cannot end twice.
+#[derive(Debug, PartialEq, Eq)]
+pub struct Claim {
+    delivery: DeliveryId,
+    fence: Fence,
+}
+
+/// How an attempt ended, ready to be recorded in one conditional write.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Settlement {
+    /// Which delivery.
+    pub delivery: DeliveryId,
+    /// What the write must find.
+    pub fence: Fence,
+    /// Used in this round, this attempt included.
+    pub tries: u8,
+    /// Where the delivery goes.
+    pub next: Next,
+    /// What to add to its log; nothing when no request was made.
+    pub attempt: Option<Attempt>,
+}
+
+/// Where a delivery goes from an attempt.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Next {
+    /// Ends well.
+    Success {
+        /// When.
+        at: Timestamp,
+    },
+    /// Waits for the next try.
+    Retry {
+        /// Until when.
+        due_at: Timestamp,
+    },
+    /// Waits without having used a try.
+    Wait {
+        /// Until when.
+        due_at: Timestamp,
+    },
+    /// Is given up.
+    Failed {
+        /// When.
+        at: Timestamp,
+        /// Why.
+        reason: FailedReason,
+    },
+}
+
+impl Delivery {
+    /// One delivery per planned endpoint, already claimed for the first try; without any, the row
+    /// that says that nobody wanted the event.
+    pub fn open(
+        event: &Event,
+        endpoints: &[EndpointId],
+        now: Timestamp,
+        lease: Lease,
+    ) -> Vec<Self> {
+        let row = |endpoint_id, progress| Self {
+            id: DeliveryId::derive(event.id, endpoint_id),
+            event_id: event.id,
+            merchant_id: event.merchant_id,
+            endpoint_id,
+            event_type: event.event_type.clone(),
+            created_at: now,
+            round: 1,
+            tries: 0,
+            progress,
+        };
+        if endpoints.is_empty() {
+            return vec![row(None, Progress::NotApply { at: now })];
+        }
+        let pending = || Progress::Pending {
+            due_at: lease.until,
+            lease: Some(lease),
+        };
+        endpoints
+            .iter()
+            .map(|endpoint| row(Some(*endpoint), pending()))
+            .collect()
+    }
+
+    /// The state alone.
+    pub fn state(&self) -> State {
+        match self.progress {
+            Progress::Pending { .. } => State::Pending,
+            Progress::Success { .. } => State::Success,
+            Progress::Failed { .. } => State::Failed,
+            Progress::NotApply { .. } => State::NotApply,
+        }
+    }
+
+    /// When it ended, if it has.
+    pub fn finished_at(&self) -> Option<Timestamp> {
+        match self.progress {
+            Progress::Pending { .. } => None,
+            Progress::Success { at, .. }
+            | Progress::Failed { at, .. }
+            | Progress::NotApply { at } => Some(at),
+        }
+    }
+
+    /// A fresh round for a delivery that has ended, due now. `None` for one that is still owed, or
+    /// that is owed to nobody: there is nothing to send again.
+    #[must_use]
+    pub fn reopened(&self, now: Timestamp) -> Option<Self> {
+        let ended = match self.progress {
+            Progress::Success { .. } | Progress::Failed { .. } => true,
+            Progress::Pending { .. } | Progress::NotApply { .. } => false,
+        };
+        (ended && self.endpoint_id.is_some()).then(|| Self {
+            round: self.round.saturating_add(1),
+            tries: 0,
+            progress: Progress::Pending {
+                due_at: now,
+                lease: None,
+            },
+            ..self.clone()
+        })
+    }
+
+    /// Where this delivery stands after `settlement`, or `None` when the settlement's claim has
+    /// been overtaken.
+    #[must_use]
+    pub fn settled(&self, settlement: &Settlement, by: Option<&MessageId>) -> Option<Self> {
+        let Progress::Pending {
+            lease: Some(lease), ..
+        } = self.progress
+        else {
+            return None;
+        };
+        if (Fence {
+            round: self.round,
+            tries: self.tries,
+            lease,
+        }) != settlement.fence
+        {
+            return None;
+        }
+        let progress = match settlement.next {
+            Next::Success { at } => Progress::Success { at, via: Via::Push },
+            Next::Retry { due_at } | Next::Wait { due_at } => Progress::Pending {
+                due_at,
+                lease: None,
+            },
+            Next::Failed { at, reason } => Progress::Failed {
+                at,
+                reason,
+                ended_by: by.cloned(),
+            },
+        };
+        Some(Self {
+            tries: settlement.tries,
+            progress,
+            ..self.clone()
+        })
+    }
+}
+
+impl Claim {
+    /// The claim that the write of `lease` won. Only a store that has made that write may say so.
+    pub fn won(delivery: DeliveryId, round: u32, tries: u8, lease: Lease) -> Self {
+        Self {
+            delivery,
+            fence: Fence {
+                round,
+                tries,
+                lease,
+            },
+        }
+    }
+
+    /// Which delivery.
+    pub fn delivery(&self) -> DeliveryId {
+        self.delivery
+    }
+
+    /// The round it was made in.
+    pub fn round(&self) -> u32 {
+        self.fence.round
+    }
+
+    /// Which try of the round this is; the first is 1.
+    pub fn number(&self) -> u8 {
+        self.fence.tries.saturating_add(1)
+    }
+
+    /// Ends the attempt.
+    pub fn finish(
+        self,
+        verdict: Verdict,
+        policy: &RetryPolicy,
+        jitter: Jitter,
+        attempt: Attempt,
+        now: Timestamp,
+    ) -> Settlement {
+        let tries = self.number();
+        let next = match verdict {
+            Verdict::Accepted => Next::Success { at: now },
+            Verdict::Gone => Next::Failed {
+                at: now,
+                reason: FailedReason::EndpointGone,
+            },
+            Verdict::TryAgain { retry_after } => {
+                match retry::wait(policy, tries, retry_after, jitter) {
+                    Some(wait) => Next::Retry {
+                        due_at: now.plus(wait),
+                    },
+                    None => Next::Failed {
+                        at: now,
+                        reason: FailedReason::TriesUsed,
+                    },
+                }
+            }
+            Verdict::NotATry => {
+                let due_at = now.plus(OWN_FAULT_WAIT);
+                return Settlement {
+                    attempt: Some(attempt),
+                    ..self.without_a_try(Next::Wait { due_at })
+                };
+            }
+        };
+        Settlement {
+            tries,
+            next,
+            attempt: Some(attempt),
+            ..self.without_a_try(next)
+        }
+    }
+
+    /// Gives the delivery back because its endpoint is off. Uses no try.
+    pub fn park(self, now: Timestamp) -> Settlement {
+        self.without_a_try(Next::Wait {
+            due_at: now.plus(PARKED_RECHECK),
+        })
+    }
+
+    /// Gives the delivery back because this worker is stopping. Uses no try.
+    pub fn release(self, now: Timestamp) -> Settlement {
+        self.without_a_try(Next::Wait {
+            due_at: now.plus(Duration::ZERO),
+        })
+    }
+
+    /// Gives the delivery up because its endpoint was deleted. Uses no try.
+    pub fn endpoint_gone(self, now: Timestamp) -> Settlement {
+        self.without_a_try(Next::Failed {
+            at: now,
+            reason: FailedReason::EndpointGone,
+        })
+    }
+
+    fn without_a_try(self, next: Next) -> Settlement {
+        Settlement {
+            delivery: self.delivery,
+            fence: self.fence,
+            tries: self.fence.tries,
+            next,
+            attempt: None,
+        }
+    }
+}
+
+impl State {
+    /// Every state.
+    pub const ALL: [Self; 4] = [Self::Pending, Self::Success, Self::Failed, Self::NotApply];
+
+    /// Its name, spelled so everywhere.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Pending => "PENDING",
+            Self::Success => "SUCCESS",
+            Self::Failed => "FAILED",
+            Self::NotApply => "NOT_APPLY",
+        }
+    }
+}
+
+impl fmt::Display for State {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(self.as_str())
+    }
+}
+
+/// A text that is not a state.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("state `{0}` must be PENDING, SUCCESS, FAILED or NOT_APPLY")]
+pub struct StateError(String);
+
+impl FromStr for State {
+    type Err = StateError;
+
+    fn from_str(text: &str) -> Result<Self, StateError> {
+        Self::ALL
+            .into_iter()
+            .find(|state| state.as_str() == text)
+            .ok_or_else(|| StateError(text.chars().take(32).collect()))
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,118 @@
+//! A merchant's URL: which events it wants, how it is called, and whether it may be.
+
+mod filter;
+mod headers;
+mod url;
+
+use std::time::Duration;
+
+pub use filter::{EventFilter, EventFilterError};
+pub use headers::{ExtraHeader, ExtraHeaderError};
+pub use url::{Destinations, EndpointUrl, EndpointUrlError};
+
+use crate::delivery::retry::RetryPolicy;
+use crate::event::EventType;
+use crate::ids::{EndpointId, MerchantId};
+use crate::limits::{ATTEMPT_TIMEOUT, ATTEMPT_TIMEOUT_MAX};
+use crate::signing::SigningSecret;
+use crate::text::Label;
+use crate::time::Timestamp;
+
+/// A merchant's URL and how to call it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Endpoint {
+    /// Drawn at random.
+    pub id: EndpointId,
+    /// Whose it is.
+    pub merchant_id: MerchantId,
+    /// Where events are posted.
+    pub url: EndpointUrl,
+    /// Any of them may match.
+    pub event_types: Vec<EventFilter>,
+    /// For people.
+    pub description: Option<Label>,
+    /// Whether it may be called.
+    pub switch: Switch,
+    /// How it is retried; the merchant's policy when it does not say.
+    pub retry_policy: Option<RetryPolicy>,
+    /// How long one attempt may take.
+    pub timeout: AttemptTimeout,
+    /// Sent along with every attempt.
+    pub headers: Vec<ExtraHeader>,
+    /// Every one of them signs.
+    pub secrets: Vec<SigningSecret>,
+    /// When it was created.
+    pub created_at: Timestamp,
+    /// Counts changes; a write names the revision it saw.
+    pub revision: u32,
+}
+
+impl Endpoint {
+    /// Whether its filter takes events of this type.
+    pub fn wants(&self, event_type: &EventType) -> bool {
+        self.event_types
+            .iter()
+            .any(|filter| filter.takes(event_type))
+    }
+
+    /// Whether it may be called.
+    pub fn is_enabled(&self) -> bool {
+        matches!(self.switch, Switch::On)
+    }
+}
+
+/// Whether an endpoint may be called. Deliveries to one that is off wait without using tries.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Switch {
+    /// Called.
+    On,
+    /// Not called.
+    Off {
+        /// Since when.
+        since: Timestamp,
+        /// On whose word.
+        reason: OffReason,
+    },
+}
+
+/// Why an endpoint is off.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum OffReason {
+    /// The merchant asked.
+    Asked,
+    /// It answered 410: gone for good.
+    Gone,
+}
+
+/// How long one attempt may take in all, from the name look-up to the end of the answer.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct AttemptTimeout(Duration);
+
+/// A timeout outside its range.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("timeout of {0} s must be from 1 to {max} s", max = ATTEMPT_TIMEOUT_MAX.as_secs())]
+pub struct AttemptTimeoutError(pub u64);
+
+impl AttemptTimeout {
+    /// From whole seconds.
+    ///
+    /// # Errors
+    /// When it is 0 or longer than [`ATTEMPT_TIMEOUT_MAX`], past which the lease would not hold.
+    pub fn from_secs(secs: u64) -> Result<Self, AttemptTimeoutError> {
+        if secs == 0 || secs > ATTEMPT_TIMEOUT_MAX.as_secs() {
+            return Err(AttemptTimeoutError(secs));
+        }
+        Ok(Self(Duration::from_secs(secs)))
+    }
+
+    /// As a duration.
+    pub fn get(self) -> Duration {
+        self.0
+    }
+}
+
+impl Default for AttemptTimeout {
+    fn default() -> Self {
+        Self(ATTEMPT_TIMEOUT)
+    }
+}

@@ -1,0 +1,25 @@
+//! The nouns and rules of Postback. No async, no clock, no randomness, no I/O, no AWS: `now` and
+//! random numbers arrive as arguments, so every rule can be tested and simulated as data.
+//!
+//! Reading order: [`event`] is what a provider told us; [`endpoint`] is who wants it;
+//! [`fan_out`] decides which endpoints are owed it; [`delivery`] is the state machine of one debt,
+//! with [`delivery::verdict`] (what an answer means) and [`delivery::retry`] (when the next try
+//! is); [`signing`] is how a merchant knows it was us.
+//!
+//! Invariants kept here, by type: a [`delivery::Claim`] is consumed by the settlement it yields, so
+//! an attempt cannot be finished twice; an [`endpoint::EndpointUrl`] cannot hold a scheme, user
+//! info or literal address that policy refuses; a [`secret::Secret`] cannot be printed.
+
+pub mod delivery;
+pub mod endpoint;
+pub mod event;
+pub mod fan_out;
+pub mod ids;
+pub mod key;
+pub mod limits;
+pub mod merchant;
+pub mod secret;
+pub mod signing;
+pub mod source;
+pub mod text;
+pub mod time;

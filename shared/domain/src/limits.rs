@@ -1,0 +1,96 @@
+//! Every limit, with its arithmetic. The compiler checks how they relate; a change here that lets
+//! two workers hold one delivery does not build.
+
+use std::time::Duration;
+
+/// The largest event body. SQS carries 1 MiB as ASCII; base64 of this plus the envelope is 350 KiB,
+/// which also stays under DynamoDB's 400 KB an item before compression.
+pub const BODY_BYTES_MAX: usize = 256 * 1024;
+
+/// The largest body of an API request. No configuration needs more.
+pub const API_BODY_BYTES_MAX: usize = 64 * 1024;
+
+/// How long one attempt may take in all, unless the endpoint says otherwise.
+pub const ATTEMPT_TIMEOUT: Duration = Duration::from_secs(15);
+
+/// The longest timeout that an endpoint may ask for.
+pub const ATTEMPT_TIMEOUT_MAX: Duration = Duration::from_secs(30);
+
+/// How long an attempt may spend resolving and connecting, within its whole.
+pub const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
+
+/// How long a claim holds a delivery. Two workers' clocks may differ by the margin.
+pub const LEASE: Duration = Duration::from_secs(60);
+
+/// What a worker may need besides the attempt itself: loading, signing, recording, clock drift.
+pub const LEASE_MARGIN: Duration = Duration::from_secs(20);
+
+const _: () = assert!(CONNECT_TIMEOUT.as_secs() < ATTEMPT_TIMEOUT.as_secs());
+const _: () = assert!(ATTEMPT_TIMEOUT.as_secs() <= ATTEMPT_TIMEOUT_MAX.as_secs());
+const _: () = assert!(
+    ATTEMPT_TIMEOUT_MAX.as_secs() + LEASE_MARGIN.as_secs() <= LEASE.as_secs(),
+    "an attempt must end before its lease, or two workers hold one delivery"
+);
+
+/// How long past its due time the sweep leaves a delivery to the message that is on its way.
+pub const SWEEP_GRACE: Duration = Duration::from_secs(30);
+
+/// How far the sweep pushes a due time forward when it sends a message: longer than the message
+/// may wait for a busy worker, or the next sweep would send it again.
+pub const SWEEP_PUSH: Duration = Duration::from_secs(300);
+
+/// The longest wait that a message carries itself; SQS's `DelaySeconds` ends here. The sweep
+/// brings back what waits longer.
+pub const MESSAGE_WAIT_MAX: Duration = Duration::from_secs(15 * 60);
+
+/// How long a delivery to a disabled endpoint sleeps before somebody looks again. Enabling the
+/// endpoint wakes it at once; this only bounds the damage of a lost wake-up.
+pub const PARKED_RECHECK: Duration = Duration::from_secs(60 * 60);
+
+/// How long we wait before trying again after a fault of our own, which uses no try.
+pub const OWN_FAULT_WAIT: Duration = Duration::from_secs(60);
+
+/// How much of a response body the attempt log keeps. A response of the same size is read at most.
+pub const RESPONSE_EXCERPT_BYTES_MAX: usize = 4 * 1024;
+
+/// Waits in a retry policy; one more try than waits.
+pub const RETRY_WAITS_MAX: usize = 19;
+
+/// The longest single wait in a retry policy.
+pub const RETRY_WAIT_MAX: Duration = Duration::from_secs(7 * 24 * 3600);
+
+/// The attempts that a delivery's log keeps, newest last. Seven a round; old rounds fall off.
+pub const ATTEMPT_LOG_MAX: usize = 50;
+
+/// Endpoints of one merchant. An event fans out to all of them at once.
+pub const ENDPOINTS_PER_MERCHANT_MAX: usize = 100;
+
+/// Secrets of one source. All of them are tried on a request that does not verify.
+pub const SECRETS_PER_SOURCE_MAX: usize = 5;
+
+/// Event-type filters of one endpoint.
+pub const FILTERS_PER_ENDPOINT_MAX: usize = 50;
+
+/// Extra headers of one endpoint.
+pub const HEADERS_PER_ENDPOINT_MAX: usize = 20;
+
+/// Bytes of a provider's event id; a longer one is replaced by its hash.
+pub const PROVIDER_EVENT_ID_BYTES_MAX: usize = 255;
+
+/// Bytes of an event type.
+pub const EVENT_TYPE_BYTES_MAX: usize = 200;
+
+/// Bytes of an endpoint's URL.
+pub const URL_BYTES_MAX: usize = 2048;
+
+/// Bytes of a name, description or external id.
+pub const NAME_BYTES_MAX: usize = 200;
+
+/// Other bodies kept for one event id; later ones are only counted.
+pub const CONFLICTS_KEPT_MAX: u32 = 5;
+
+/// Rows of a page, when the caller does not say.
+pub const PAGE_ROWS: usize = 50;
+
+/// Rows of a page at most.
+pub const PAGE_ROWS_MAX: usize = 200;
