@@ -24,7 +24,7 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
-use crate::event::{Event, EventType};
+use crate::event::{Event, EventType, Plan};
 use crate::ids::{DeliveryId, EndpointId, EventId, MerchantId};
 use crate::limits::{OWN_FAULT_WAIT, PARKED_RECHECK};
 use crate::time::Timestamp;
@@ -132,7 +132,9 @@ pub struct Lease {
     pub until: Timestamp,
 }
 
-/// What a write must still find to be valid.
+/// What a write must still find to be valid: the delivery PENDING, in this round, with these tries
+/// used, under this very lease. Whether the lease has run out does not matter as long as nobody has
+/// taken over.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Fence {
     /// The round the claim was made in.
@@ -193,14 +195,9 @@ pub enum Next {
 }
 
 impl Delivery {
-    /// One delivery per planned endpoint, already claimed for the first try; without any, the row
-    /// that says that nobody wanted the event.
-    pub fn open(
-        event: &Event,
-        endpoints: &[EndpointId],
-        now: Timestamp,
-        lease: Lease,
-    ) -> Vec<Self> {
+    /// One delivery per planned endpoint, leased to whoever makes the first try, or due now;
+    /// without any endpoint, the row that says that nobody wanted the event.
+    pub fn open(event: &Event, plan: &Plan, now: Timestamp, lease: Option<Lease>) -> Vec<Self> {
         let row = |endpoint_id, progress| Self {
             id: DeliveryId::derive(event.id, endpoint_id),
             event_id: event.id,
@@ -212,17 +209,12 @@ impl Delivery {
             tries: 0,
             progress,
         };
-        if endpoints.is_empty() {
+        if plan.0.is_empty() {
             return vec![row(None, Progress::NotApply { at: now })];
         }
-        let pending = || Progress::Pending {
-            due_at: lease.until,
-            lease: Some(lease),
-        };
-        endpoints
-            .iter()
-            .map(|endpoint| row(Some(*endpoint), pending()))
-            .collect()
+        let due_at = lease.map_or(now, |lease| lease.until);
+        let pending = || Progress::Pending { due_at, lease };
+        plan.0.iter().map(|endpoint| row(Some(*endpoint), pending())).collect()
     }
 
     /// The state alone.
@@ -256,47 +248,7 @@ impl Delivery {
         (ended && self.endpoint_id.is_some()).then(|| Self {
             round: self.round.saturating_add(1),
             tries: 0,
-            progress: Progress::Pending {
-                due_at: now,
-                lease: None,
-            },
-            ..self.clone()
-        })
-    }
-
-    /// Where this delivery stands after `settlement`, or `None` when the settlement's claim has
-    /// been overtaken.
-    #[must_use]
-    pub fn settled(&self, settlement: &Settlement, by: Option<&MessageId>) -> Option<Self> {
-        let Progress::Pending {
-            lease: Some(lease), ..
-        } = self.progress
-        else {
-            return None;
-        };
-        if (Fence {
-            round: self.round,
-            tries: self.tries,
-            lease,
-        }) != settlement.fence
-        {
-            return None;
-        }
-        let progress = match settlement.next {
-            Next::Success { at } => Progress::Success { at, via: Via::Push },
-            Next::Retry { due_at } | Next::Wait { due_at } => Progress::Pending {
-                due_at,
-                lease: None,
-            },
-            Next::Failed { at, reason } => Progress::Failed {
-                at,
-                reason,
-                ended_by: by.cloned(),
-            },
-        };
-        Some(Self {
-            tries: settlement.tries,
-            progress,
+            progress: Progress::Pending { due_at: now, lease: None },
             ..self.clone()
         })
     }
@@ -305,14 +257,7 @@ impl Delivery {
 impl Claim {
     /// The claim that the write of `lease` won. Only a store that has made that write may say so.
     pub fn won(delivery: DeliveryId, round: u32, tries: u8, lease: Lease) -> Self {
-        Self {
-            delivery,
-            fence: Fence {
-                round,
-                tries,
-                lease,
-            },
-        }
+        Self { delivery, fence: Fence { round, tries, lease } }
     }
 
     /// Which delivery.
@@ -342,19 +287,11 @@ impl Claim {
         let tries = self.number();
         let next = match verdict {
             Verdict::Accepted => Next::Success { at: now },
-            Verdict::Gone => Next::Failed {
-                at: now,
-                reason: FailedReason::EndpointGone,
-            },
+            Verdict::Gone => Next::Failed { at: now, reason: FailedReason::EndpointGone },
             Verdict::TryAgain { retry_after } => {
                 match retry::wait(policy, tries, retry_after, jitter) {
-                    Some(wait) => Next::Retry {
-                        due_at: now.plus(wait),
-                    },
-                    None => Next::Failed {
-                        at: now,
-                        reason: FailedReason::TriesUsed,
-                    },
+                    Some(wait) => Next::Retry { due_at: now.plus(wait) },
+                    None => Next::Failed { at: now, reason: FailedReason::TriesUsed },
                 }
             }
             Verdict::NotATry => {
@@ -365,34 +302,22 @@ impl Claim {
                 };
             }
         };
-        Settlement {
-            tries,
-            next,
-            attempt: Some(attempt),
-            ..self.without_a_try(next)
-        }
+        Settlement { tries, next, attempt: Some(attempt), ..self.without_a_try(next) }
     }
 
     /// Gives the delivery back because its endpoint is off. Uses no try.
     pub fn park(self, now: Timestamp) -> Settlement {
-        self.without_a_try(Next::Wait {
-            due_at: now.plus(PARKED_RECHECK),
-        })
+        self.without_a_try(Next::Wait { due_at: now.plus(PARKED_RECHECK) })
     }
 
     /// Gives the delivery back because this worker is stopping. Uses no try.
     pub fn release(self, now: Timestamp) -> Settlement {
-        self.without_a_try(Next::Wait {
-            due_at: now.plus(Duration::ZERO),
-        })
+        self.without_a_try(Next::Wait { due_at: now.plus(Duration::ZERO) })
     }
 
     /// Gives the delivery up because its endpoint was deleted. Uses no try.
     pub fn endpoint_gone(self, now: Timestamp) -> Settlement {
-        self.without_a_try(Next::Failed {
-            at: now,
-            reason: FailedReason::EndpointGone,
-        })
+        self.without_a_try(Next::Failed { at: now, reason: FailedReason::EndpointGone })
     }
 
     fn without_a_try(self, next: Next) -> Settlement {

@@ -50,9 +50,7 @@ pub struct Endpoint {
 impl Endpoint {
     /// Whether its filter takes events of this type.
     pub fn wants(&self, event_type: &EventType) -> bool {
-        self.event_types
-            .iter()
-            .any(|filter| filter.takes(event_type))
+        self.event_types.iter().any(|filter| filter.takes(event_type))
     }
 
     /// Whether it may be called.

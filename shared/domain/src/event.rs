@@ -49,9 +49,7 @@ impl ProviderEventId {
             return Self(text.to_owned());
         }
         let hash = Sha256::digest(text.as_bytes());
-        Self(hash.iter().fold(String::from("sha256:"), |hex, byte| {
-            hex + &format!("{byte:02x}")
-        }))
+        Self(hash.iter().fold(String::from("sha256:"), |hex, byte| hex + &format!("{byte:02x}")))
     }
 
     /// The id as text.
@@ -72,14 +70,7 @@ impl EventType {
     /// Takes any text a provider may send; one that could not be filtered or sent on as it is
     /// becomes [`EventType::UNKNOWN`].
     pub fn new(text: &str) -> Self {
-        Self(
-            if fits(text, EVENT_TYPE_BYTES_MAX) {
-                text
-            } else {
-                Self::UNKNOWN
-            }
-            .to_owned(),
-        )
+        Self(if fits(text, EVENT_TYPE_BYTES_MAX) { text } else { Self::UNKNOWN }.to_owned())
     }
 
     /// The type as text.
@@ -102,22 +93,13 @@ mod tests {
         let odd = ["", "a\r\nx-injected: 1", &"x".repeat(256), &"y".repeat(256)];
         let ids: std::collections::HashSet<_> = odd.map(ProviderEventId::new).into_iter().collect();
         assert_eq!(ids.len(), odd.len());
-        assert!(
-            ids.iter()
-                .all(|id| id.as_str().starts_with("sha256:") && id.as_str().len() == 71)
-        );
+        assert!(ids.iter().all(|id| id.as_str().starts_with("sha256:") && id.as_str().len() == 71));
     }
 
     #[test]
     fn odd_types_become_unknown() {
-        assert_eq!(
-            EventType::new("charge.refunded").as_str(),
-            "charge.refunded"
-        );
+        assert_eq!(EventType::new("charge.refunded").as_str(), "charge.refunded");
         assert_eq!(EventType::new("a\tb").as_str(), EventType::UNKNOWN);
-        assert_eq!(
-            EventType::new(&"x".repeat(201)).as_str(),
-            EventType::UNKNOWN
-        );
+        assert_eq!(EventType::new(&"x".repeat(201)).as_str(), EventType::UNKNOWN);
     }
 }

@@ -121,10 +121,7 @@ id!(
 impl EventId {
     /// The event that `source` calls `provider_event_id`.
     pub fn derive(source: SourceId, provider_event_id: &ProviderEventId) -> Self {
-        Self(digest(
-            b"event",
-            &[&source.0, provider_event_id.as_str().as_bytes()],
-        ))
+        Self(digest(b"event", &[&source.0, provider_event_id.as_str().as_bytes()]))
     }
 }
 
@@ -155,25 +152,16 @@ fn digest(kind: &[u8], parts: &[&[u8]]) -> [u8; 16] {
 }
 
 fn parse(prefix: &'static str, text: &str) -> Result<[u8; 16], IdError> {
-    let refuse = || IdError {
-        text: text.chars().take(64).collect(),
-        prefix,
-    };
-    let digits = text
-        .strip_prefix(prefix)
-        .and_then(|rest| rest.strip_prefix('_'))
-        .ok_or_else(refuse)?;
+    let refuse = || IdError { text: text.chars().take(64).collect(), prefix };
+    let digits =
+        text.strip_prefix(prefix).and_then(|rest| rest.strip_prefix('_')).ok_or_else(refuse)?;
     // One spelling an id: `from_str_radix` alone would take a sign and upper case too.
     let one_spelling = digits.len() == 32
-        && digits
-            .bytes()
-            .all(|digit| matches!(digit, b'0'..=b'9' | b'a'..=b'f'));
+        && digits.bytes().all(|digit| matches!(digit, b'0'..=b'9' | b'a'..=b'f'));
     if !one_spelling {
         return Err(refuse());
     }
-    u128::from_str_radix(digits, 16)
-        .map(u128::to_be_bytes)
-        .map_err(|_| refuse())
+    u128::from_str_radix(digits, 16).map(u128::to_be_bytes).map_err(|_| refuse())
 }
 
 #[cfg(test)]
@@ -202,10 +190,7 @@ mod tests {
             &format!("{good}0"),
             &format!(" {good}"),
         ] {
-            assert!(
-                bad.parse::<EventId>().is_err(),
-                "{bad:?} must not be an event id"
-            );
+            assert!(bad.parse::<EventId>().is_err(), "{bad:?} must not be an event id");
         }
     }
 
@@ -222,9 +207,6 @@ mod tests {
         let first = event(1, "evt_1");
         assert_ne!(delivery(first, Some(1)), delivery(first, Some(2)));
         assert_ne!(delivery(first, Some(1)), delivery(first, None));
-        assert_ne!(
-            delivery(first, Some(1)),
-            delivery(event(1, "evt_2"), Some(1))
-        );
+        assert_ne!(delivery(first, Some(1)), delivery(event(1, "evt_2"), Some(1)));
     }
 }

@@ -65,10 +65,7 @@ impl Token {
         for byte in random {
             text += &format!("{byte:02x}");
         }
-        Self {
-            id,
-            text: Secret::new(text),
-        }
+        Self { id, text: Secret::new(text) }
     }
 
     /// The key it names; whether it is that key is for the digest to say.
@@ -102,20 +99,13 @@ impl FromStr for Token {
     type Err = TokenError;
 
     fn from_str(text: &str) -> Result<Self, TokenError> {
-        let (id, random) = text
-            .strip_prefix("pbk_")
-            .and_then(|rest| rest.split_once('_'))
-            .ok_or(TokenError)?;
-        let id = format!("{}_{id}", KeyId::PREFIX)
-            .parse()
-            .map_err(|_| TokenError)?;
+        let (id, random) =
+            text.strip_prefix("pbk_").and_then(|rest| rest.split_once('_')).ok_or(TokenError)?;
+        let id = format!("{}_{id}", KeyId::PREFIX).parse().map_err(|_| TokenError)?;
         if random.len() != 64 || !random.bytes().all(|byte| byte.is_ascii_hexdigit()) {
             return Err(TokenError);
         }
-        Ok(Self {
-            id,
-            text: Secret::new(text),
-        })
+        Ok(Self { id, text: Secret::new(text) })
     }
 }
 
@@ -134,13 +124,7 @@ mod tests {
 
     #[test]
     fn refuses_other_texts() {
-        for bad in [
-            "",
-            "pbk_",
-            "pbk_1_2",
-            "whsec_abc",
-            "pbk_00000000000000000000000000000007_zz",
-        ] {
+        for bad in ["", "pbk_", "pbk_1_2", "whsec_abc", "pbk_00000000000000000000000000000007_zz"] {
             assert!(bad.parse::<Token>().is_err(), "{bad:?}");
         }
     }

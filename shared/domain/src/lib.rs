@@ -4,7 +4,7 @@
 //! Reading order: [`event`] is what a provider told us; [`endpoint`] is who wants it;
 //! [`fan_out`] decides which endpoints are owed it; [`delivery`] is the state machine of one debt,
 //! with [`delivery::verdict`] (what an answer means) and [`delivery::retry`] (when the next try
-//! is); [`signing`] is how a merchant knows it was us.
+//! is); [`push`] is what a merchant gets, and [`signing`] how it knows that it was us.
 //!
 //! Invariants kept here, by type: a [`delivery::Claim`] is consumed by the settlement it yields, so
 //! an attempt cannot be finished twice; an [`endpoint::EndpointUrl`] cannot hold a scheme, user
@@ -18,6 +18,7 @@ pub mod ids;
 pub mod key;
 pub mod limits;
 pub mod merchant;
+pub mod push;
 pub mod secret;
 pub mod signing;
 pub mod source;

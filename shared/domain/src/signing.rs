@@ -67,10 +67,7 @@ pub fn signature_header(
     at: Timestamp,
     body: &[u8],
 ) -> String {
-    let elements: Vec<_> = secrets
-        .iter()
-        .map(|secret| secret.sign(webhook_id, at, body))
-        .collect();
+    let elements: Vec<_> = secrets.iter().map(|secret| secret.sign(webhook_id, at, body)).collect();
     elements.join(" ")
 }
 
@@ -88,11 +85,7 @@ mod tests {
         let secret = SigningSecret::parse("whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw").unwrap();
         let at = Timestamp::from_millis(1_614_265_330_000);
         assert_eq!(
-            secret.sign(
-                "msg_p5jXN8AQM9LWM0D4loKWxJek",
-                at,
-                br#"{"test": 2432232314}"#
-            ),
+            secret.sign("msg_p5jXN8AQM9LWM0D4loKWxJek", at, br#"{"test": 2432232314}"#),
             "v1,g0hM9SsE+OTPJTGt/tmIKtSyZlE3uFJELVlNIOLJ1OE="
         );
     }
@@ -103,20 +96,13 @@ mod tests {
         let header = signature_header(&secrets, "evt_1", Timestamp::from_millis(0), b"\xff\x00");
         assert_eq!(header.split(' ').count(), 2);
         assert_eq!(format!("{secrets:?}").matches("redacted").count(), 2);
-        assert_eq!(
-            SigningSecret::parse(secrets[0].expose()),
-            Ok(secrets[0].clone())
-        );
+        assert_eq!(SigningSecret::parse(secrets[0].expose()), Ok(secrets[0].clone()));
     }
 
     #[test]
     fn refuses_weak_or_malformed_secrets() {
         for bad in ["", "whsec_", "whsec_!!!!", "secret", "whsec_c2hvcnQ="] {
-            assert_eq!(
-                SigningSecret::parse(bad),
-                Err(SigningSecretError),
-                "{bad:?}"
-            );
+            assert_eq!(SigningSecret::parse(bad), Err(SigningSecretError), "{bad:?}");
         }
     }
 }

@@ -61,15 +61,9 @@ mod tests {
 
     #[test]
     fn keeps_ordinary_text_and_refuses_the_rest() {
-        assert_eq!(
-            Label::parse(" Café Zürich ").unwrap().as_str(),
-            "Café Zürich"
-        );
+        assert_eq!(Label::parse(" Café Zürich ").unwrap().as_str(), "Café Zürich");
         assert_eq!(Label::parse("  "), Err(LabelError::Empty));
         assert_eq!(Label::parse("a\nb"), Err(LabelError::ControlCharacter));
-        assert_eq!(
-            Label::parse(&"x".repeat(201)),
-            Err(LabelError::TooLong(201))
-        );
+        assert_eq!(Label::parse(&"x".repeat(201)), Err(LabelError::TooLong(201)));
     }
 }

@@ -34,19 +34,13 @@ impl Timestamp {
     /// This much later; stays at the end of time rather than wrapping.
     #[must_use]
     pub fn plus(self, wait: Duration) -> Self {
-        Self(
-            self.0
-                .saturating_add(i64::try_from(wait.as_millis()).unwrap_or(i64::MAX)),
-        )
+        Self(self.0.saturating_add(i64::try_from(wait.as_millis()).unwrap_or(i64::MAX)))
     }
 
     /// This much earlier.
     #[must_use]
     pub fn minus(self, wait: Duration) -> Self {
-        Self(
-            self.0
-                .saturating_sub(i64::try_from(wait.as_millis()).unwrap_or(i64::MAX)),
-        )
+        Self(self.0.saturating_sub(i64::try_from(wait.as_millis()).unwrap_or(i64::MAX)))
     }
 
     /// How long ago `earlier` was; zero when it lies ahead, because clocks jump.

@@ -24,6 +24,7 @@ pub(crate) struct Tag {
 }
 
 /// A hash or MAC being computed.
+#[derive(Clone)]
 pub(crate) enum Hasher {
     HmacMd5(Hmac<Md5>),
     HmacSha1(Hmac<Sha1>),

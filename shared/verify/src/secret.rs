@@ -73,8 +73,10 @@ impl Scheme {
             return Err(SecretError::Empty);
         }
         match &self.kind {
-            Kind::Hmac { key, .. } => key.derive(secret).map(drop),
-            Kind::Digest { .. } => Ok(()),
+            Kind::Signed(signed) => match &signed.key {
+                Some(key) => key.derive(secret).map(drop),
+                None => Ok(()),
+            },
             Kind::Token if text.trim_matches([' ', '\t']) != text => {
                 Err(SecretError::SurroundingBlanks)
             }
@@ -87,18 +89,16 @@ impl Scheme {
     /// A well-formed secret for tests and demonstrations, made of the caller's randomness.
     pub fn make_secret(&self, random: &[u8; 32]) -> Secret {
         let hex = encoding::to_hex(random);
-        Secret(match &self.kind {
-            Kind::Hmac { key, .. } => match key.encoding {
-                KeyEncoding::Text => hex,
-                KeyEncoding::Hex => hex,
-                KeyEncoding::Base64 => format!(
-                    "{}{}",
-                    key.strip.as_deref().unwrap_or_default(),
-                    STANDARD.encode(random)
-                ),
-            },
-            Kind::Digest { .. } | Kind::Token => hex,
-            Kind::Basic => format!("postback:{hex}"),
+        let key = match &self.kind {
+            Kind::Signed(signed) => signed.key.as_ref(),
+            Kind::Token | Kind::Basic => None,
+        };
+        Secret(match (&self.kind, key) {
+            (Kind::Basic, _) => format!("postback:{hex}"),
+            (_, Some(KeyRule { encoding: KeyEncoding::Base64, strip, .. })) => {
+                format!("{}{}", strip.as_deref().unwrap_or_default(), STANDARD.encode(random))
+            }
+            _ => hex,
         })
     }
 }

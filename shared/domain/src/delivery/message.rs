@@ -71,12 +71,7 @@ pub fn read(
             if held.is_some_and(|held| held.until > now) {
                 return Reading::InFlight;
             }
-            Reading::Due(Claim::won(
-                delivery.id,
-                delivery.round,
-                delivery.tries,
-                lease,
-            ))
+            Reading::Due(Claim::won(delivery.id, delivery.round, delivery.tries, lease))
         }
         Progress::Failed { at, ended_by, .. } => match receipt {
             Some(receipt) if receipt.sent_at > *at && ended_by.as_ref() != Some(&receipt.id) => {

@@ -47,9 +47,7 @@ impl RetryPolicy {
             // In range, so the product is small and positive; the fraction below 1 ms is dropped.
             Ok(Duration::from_millis((wait_s * 1000.0).round() as u64))
         });
-        Ok(Self {
-            waits: waits.collect::<Result<_, _>>()?,
-        })
+        Ok(Self { waits: waits.collect::<Result<_, _>>()? })
     }
 
     /// The waits, in seconds.
@@ -67,9 +65,7 @@ impl Default for RetryPolicy {
     /// 7 tries in about 31 hours: 5 s, 1 min, 10 min, 1 h, 6 h, 24 h.
     fn default() -> Self {
         let waits = [5, 60, 600, 3600, 6 * 3600, 24 * 3600].map(Duration::from_secs);
-        Self {
-            waits: waits.to_vec(),
-        }
+        Self { waits: waits.to_vec() }
     }
 }
 
@@ -145,10 +141,7 @@ mod tests {
             (Some(got), Some(expected)) => (got - expected).abs() < 0.01,
             (got, expected) => got == expected,
         };
-        assert!(
-            close,
-            "after try {tries}, asked {asked_s:?}: {got:?}, not {expected_s:?}"
-        );
+        assert!(close, "after try {tries}, asked {asked_s:?}: {got:?}, not {expected_s:?}");
     }
 
     #[test]
@@ -198,22 +191,10 @@ mod tests {
     #[test]
     fn policies_are_parsed_not_trusted() {
         assert_eq!(RetryPolicy::from_secs(&[]).unwrap().tries(), 1);
-        assert_eq!(
-            RetryPolicy::from_secs(&[0.25, 2.0]).unwrap().waits_s(),
-            [0.25, 2.0]
-        );
-        for bad in [
-            vec![0.0],
-            vec![-1.0],
-            vec![f64::NAN],
-            vec![f64::INFINITY],
-            vec![604_801.0],
-        ] {
+        assert_eq!(RetryPolicy::from_secs(&[0.25, 2.0]).unwrap().waits_s(), [0.25, 2.0]);
+        for bad in [vec![0.0], vec![-1.0], vec![f64::NAN], vec![f64::INFINITY], vec![604_801.0]] {
             assert!(RetryPolicy::from_secs(&bad).is_err(), "{bad:?}");
         }
-        assert_eq!(
-            RetryPolicy::from_secs(&[1.0; 20]),
-            Err(RetryPolicyError::TooMany(20))
-        );
+        assert_eq!(RetryPolicy::from_secs(&[1.0; 20]), Err(RetryPolicyError::TooMany(20)));
     }
 }

@@ -8,9 +8,7 @@ use crate::event::{EventType, ProviderEventId};
 use crate::ids::SourceId;
 
 const NOW: Timestamp = Timestamp::from_millis(1_000_000);
-const LEASE: Lease = Lease {
-    until: Timestamp::from_millis(1_060_000),
-};
+const LEASE: Lease = Lease { until: Timestamp::from_millis(1_060_000) };
 const MIDDLE: Jitter = Jitter::from_bits(u32::MAX / 2);
 
 fn event() -> Event {
@@ -27,13 +25,8 @@ fn event() -> Event {
 }
 
 fn delivery(round: u32, tries: u8, progress: Progress) -> Delivery {
-    let opened = Delivery::open(&event(), &[EndpointId::from_bits(3)], NOW, LEASE);
-    Delivery {
-        round,
-        tries,
-        progress,
-        ..opened[0].clone()
-    }
+    let opened = Delivery::open(&event(), &Plan(vec![EndpointId::from_bits(3)]), NOW, Some(LEASE));
+    Delivery { round, tries, progress, ..opened[0].clone() }
 }
 
 fn attempt(outcome: Outcome) -> Attempt {
@@ -52,29 +45,20 @@ fn attempt(outcome: Outcome) -> Attempt {
 #[test]
 fn opens_one_claimed_delivery_per_endpoint() {
     let endpoints = [EndpointId::from_bits(3), EndpointId::from_bits(4)];
-    let opened = Delivery::open(&event(), &endpoints, NOW, LEASE);
+    let opened = Delivery::open(&event(), &Plan(endpoints.to_vec()), NOW, Some(LEASE));
     assert_eq!(opened.len(), 2);
     for (row, endpoint) in opened.iter().zip(endpoints) {
         assert_eq!(row.endpoint_id, Some(endpoint));
         assert_eq!((row.round, row.tries), (1, 0));
-        assert_eq!(
-            row.progress,
-            Progress::Pending {
-                due_at: LEASE.until,
-                lease: Some(LEASE)
-            }
-        );
+        assert_eq!(row.progress, Progress::Pending { due_at: LEASE.until, lease: Some(LEASE) });
     }
 }
 
 #[test]
 fn nobody_wants_it() {
-    let opened = Delivery::open(&event(), &[], NOW, LEASE);
+    let opened = Delivery::open(&event(), &Plan(vec![]), NOW, Some(LEASE));
     assert_eq!(opened.len(), 1);
-    assert_eq!(
-        (opened[0].endpoint_id, opened[0].state()),
-        (None, State::NotApply)
-    );
+    assert_eq!((opened[0].endpoint_id, opened[0].state()), (None, State::NotApply));
     assert_eq!(opened[0].reopened(NOW), None);
 }
 
@@ -82,14 +66,8 @@ fn nobody_wants_it() {
 fn attempts_end_where_the_policy_says() {
     let policy = RetryPolicy::default();
     let at = |seconds| NOW.plus(Duration::from_secs(seconds));
-    let gone = Next::Failed {
-        at: NOW,
-        reason: FailedReason::EndpointGone,
-    };
-    let used = Next::Failed {
-        at: NOW,
-        reason: FailedReason::TriesUsed,
-    };
+    let gone = Next::Failed { at: NOW, reason: FailedReason::EndpointGone };
+    let used = Next::Failed { at: NOW, reason: FailedReason::TriesUsed };
     for (tries_before, outcome, tries_after, next) in [
         (0, Outcome::Accepted, 1, Next::Success { at: NOW }),
         (6, Outcome::Accepted, 7, Next::Success { at: NOW }),
@@ -101,19 +79,10 @@ fn attempts_end_where_the_policy_says() {
         (3, Outcome::NotSent, 3, Next::Wait { due_at: at(60) }),
         (6, Outcome::NotSent, 6, Next::Wait { due_at: at(60) }),
     ] {
-        let claim = Claim::won(
-            delivery(1, 0, Progress::NotApply { at: NOW }).id,
-            1,
-            tries_before,
-            LEASE,
-        );
-        let settlement = claim.finish(
-            outcome.verdict(None),
-            &policy,
-            MIDDLE,
-            attempt(outcome),
-            NOW,
-        );
+        let claim =
+            Claim::won(delivery(1, 0, Progress::NotApply { at: NOW }).id, 1, tries_before, LEASE);
+        let settlement =
+            claim.finish(outcome.verdict(None), &policy, MIDDLE, attempt(outcome), NOW);
         let case = format!("try {} ended {outcome}", tries_before + 1);
         assert_eq!(settlement.tries, tries_after, "{case}");
         let close = match (settlement.next, next) {
@@ -130,63 +99,9 @@ fn attempts_end_where_the_policy_says() {
 #[test]
 fn waiting_uses_no_try_and_logs_nothing() {
     let claim = || Claim::won(DeliveryId::from_bits(9), 2, 4, LEASE);
-    for settlement in [
-        claim().park(NOW),
-        claim().release(NOW),
-        claim().endpoint_gone(NOW),
-    ] {
+    for settlement in [claim().park(NOW), claim().release(NOW), claim().endpoint_gone(NOW)] {
         assert_eq!((settlement.tries, settlement.attempt), (4, None));
-        assert_eq!(
-            settlement.fence,
-            Fence {
-                round: 2,
-                tries: 4,
-                lease: LEASE
-            }
-        );
-    }
-}
-
-#[test]
-fn only_the_holder_of_the_lease_settles() {
-    let held = Progress::Pending {
-        due_at: LEASE.until,
-        lease: Some(LEASE),
-    };
-    let later = Lease {
-        until: LEASE.until.plus(Duration::from_millis(1)),
-    };
-    let free = Progress::Pending {
-        due_at: NOW,
-        lease: None,
-    };
-    let taken_over = Progress::Pending {
-        due_at: later.until,
-        lease: Some(later),
-    };
-    let done = Progress::Success {
-        at: NOW,
-        via: Via::Pull,
-    };
-    let row = delivery(1, 0, held.clone());
-    let settlement = Claim::won(row.id, 1, 0, LEASE).finish(
-        Verdict::Accepted,
-        &RetryPolicy::default(),
-        MIDDLE,
-        attempt(Outcome::Accepted),
-        NOW,
-    );
-    let settled = row.settled(&settlement, None).unwrap();
-    assert_eq!((settled.state(), settled.tries), (State::Success, 1));
-    for (name, row) in [
-        ("settled before", settled),
-        ("another round", delivery(2, 0, held.clone())),
-        ("another try", delivery(1, 1, held)),
-        ("lease released", delivery(1, 0, free)),
-        ("lease taken over", delivery(1, 0, taken_over)),
-        ("fetched by pull", delivery(1, 0, done)),
-    ] {
-        assert_eq!(row.settled(&settlement, None), None, "{name}");
+        assert_eq!(settlement.fence, Fence { round: 2, tries: 4, lease: LEASE });
     }
 }
 
@@ -194,19 +109,14 @@ fn only_the_holder_of_the_lease_settles() {
 fn messages_are_hints() {
     let due = |lease| Progress::Pending { due_at: NOW, lease };
     let dead = Some(Lease { until: NOW });
-    let live = Some(Lease {
-        until: NOW.plus(Duration::from_millis(1)),
-    });
+    let live = Some(Lease { until: NOW.plus(Duration::from_millis(1)) });
     let failed = |by: Option<&str>| Progress::Failed {
         at: NOW,
         reason: FailedReason::TriesUsed,
         ended_by: by.map(|id| MessageId(id.to_owned())),
     };
     let sent = |id: &str, at_ms| {
-        Some(Receipt {
-            id: MessageId(id.to_owned()),
-            sent_at: Timestamp::from_millis(at_ms),
-        })
+        Some(Receipt { id: MessageId(id.to_owned()), sent_at: Timestamp::from_millis(at_ms) })
     };
     let (before, after) = (999_999, 1_000_001);
     let claim = Reading::Due(Claim::won(delivery(1, 2, due(None)).id, 1, 2, LEASE));
@@ -220,37 +130,15 @@ fn messages_are_hints() {
             Reading::Due(Claim::won(delivery(1, 2, due(None)).id, 1, 2, LEASE)),
         ),
         ("held", delivery(1, 2, due(live)), None, Reading::InFlight),
-        (
-            "later try",
-            delivery(1, 3, due(None)),
-            None,
-            Reading::Overtaken,
-        ),
-        (
-            "later round",
-            delivery(2, 2, due(None)),
-            None,
-            Reading::Overtaken,
-        ),
+        ("later try", delivery(1, 3, due(None)), None, Reading::Overtaken),
+        ("later round", delivery(2, 2, due(None)), None, Reading::Overtaken),
         (
             "fetched",
-            delivery(
-                1,
-                2,
-                Progress::Success {
-                    at: NOW,
-                    via: Via::Pull,
-                },
-            ),
+            delivery(1, 2, Progress::Success { at: NOW, via: Via::Pull }),
             sent("b", after),
             Reading::Overtaken,
         ),
-        (
-            "bouncing",
-            delivery(1, 7, failed(Some("a"))),
-            sent("a", before),
-            Reading::Exhausted,
-        ),
+        ("bouncing", delivery(1, 7, failed(Some("a"))), sent("a", before), Reading::Exhausted),
         (
             "late duplicate",
             delivery(1, 7, failed(Some("a"))),
@@ -269,72 +157,30 @@ fn messages_are_hints() {
             sent("a", after),
             Reading::Exhausted,
         ),
-        (
-            "redriven",
-            delivery(1, 7, failed(Some("a"))),
-            sent("b", after),
-            Reading::Redriven,
-        ),
+        ("redriven", delivery(1, 7, failed(Some("a"))), sent("b", after), Reading::Redriven),
         (
             "redriven, ended inline",
             delivery(1, 7, failed(None)),
             sent("b", after),
             Reading::Redriven,
         ),
-        (
-            "no receipt",
-            delivery(1, 7, failed(None)),
-            None,
-            Reading::Exhausted,
-        ),
+        ("no receipt", delivery(1, 7, failed(None)), None, Reading::Exhausted),
     ] {
-        let message = Message {
-            delivery: row.id,
-            round: 1,
-            tries: 2,
-        };
-        assert_eq!(
-            read(&row, &message, receipt.as_ref(), NOW, LEASE),
-            expected,
-            "{name}"
-        );
+        let message = Message { delivery: row.id, round: 1, tries: 2 };
+        assert_eq!(read(&row, &message, receipt.as_ref(), NOW, LEASE), expected, "{name}");
     }
 }
 
 #[test]
 fn reopening_starts_a_fresh_round() {
-    let failed = Progress::Failed {
-        at: NOW,
-        reason: FailedReason::TriesUsed,
-        ended_by: None,
-    };
-    let done = Progress::Success {
-        at: NOW,
-        via: Via::Push,
-    };
+    let failed = Progress::Failed { at: NOW, reason: FailedReason::TriesUsed, ended_by: None };
+    let done = Progress::Success { at: NOW, via: Via::Push };
     for row in [delivery(1, 7, failed), delivery(1, 1, done)] {
         let reopened = row.reopened(NOW).unwrap();
         assert_eq!((reopened.round, reopened.tries), (2, 0));
-        assert_eq!(
-            reopened.progress,
-            Progress::Pending {
-                due_at: NOW,
-                lease: None
-            }
-        );
+        assert_eq!(reopened.progress, Progress::Pending { due_at: NOW, lease: None });
     }
-    assert_eq!(
-        delivery(
-            1,
-            1,
-            Progress::Pending {
-                due_at: NOW,
-                lease: None
-            }
-        )
-        .reopened(NOW),
-        None
-    );
+    assert_eq!(delivery(1, 1, Progress::Pending { due_at: NOW, lease: None }).reopened(NOW), None);
 }
 
 #[test]

@@ -122,18 +122,12 @@ mod tests {
 
     fn check(status: u16, outcome: Outcome, verdict: Verdict) {
         assert_eq!(Outcome::of_status(status), outcome, "{status}");
-        assert_eq!(
-            outcome.verdict(Some(Duration::from_secs(9))),
-            verdict,
-            "{status}"
-        );
+        assert_eq!(outcome.verdict(Some(Duration::from_secs(9))), verdict, "{status}");
     }
 
     #[test]
     fn statuses() {
-        let again = Verdict::TryAgain {
-            retry_after: Some(Duration::from_secs(9)),
-        };
+        let again = Verdict::TryAgain { retry_after: Some(Duration::from_secs(9)) };
         check(200, Outcome::Accepted, Verdict::Accepted);
         check(204, Outcome::Accepted, Verdict::Accepted);
         check(299, Outcome::Accepted, Verdict::Accepted);
@@ -156,11 +150,7 @@ mod tests {
 
     #[test]
     fn names_are_the_stored_ones() {
-        for outcome in [
-            Outcome::Accepted,
-            Outcome::NameNotResolved,
-            Outcome::NotSent,
-        ] {
+        for outcome in [Outcome::Accepted, Outcome::NameNotResolved, Outcome::NotSent] {
             assert_eq!(serde_json::to_value(outcome).unwrap(), outcome.as_str());
         }
     }

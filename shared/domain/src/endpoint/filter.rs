@@ -52,9 +52,7 @@ impl FromStr for EventFilter {
         };
         let plain = !stem.is_empty()
             && text.len() <= EVENT_TYPE_BYTES_MAX
-            && !stem
-                .chars()
-                .any(|c| c == '*' || c.is_control() || c.is_whitespace());
+            && !stem.chars().any(|c| c == '*' || c.is_control() || c.is_whitespace());
         match (plain, is_prefix) {
             (false, _) => Err(refuse()),
             (true, true) => Ok(Self::Prefix(format!("{stem}."))),
@@ -93,11 +91,7 @@ mod tests {
 
     fn check(filter: &str, event_type: &str, takes: bool) {
         let parsed: EventFilter = filter.parse().unwrap();
-        assert_eq!(
-            parsed.takes(&EventType::new(event_type)),
-            takes,
-            "{filter} on {event_type}"
-        );
+        assert_eq!(parsed.takes(&EventType::new(event_type)), takes, "{filter} on {event_type}");
         assert_eq!(parsed.to_string(), filter);
     }
 

@@ -54,16 +54,12 @@ impl ExtraHeader {
     pub fn parse(name: &str, value: &str) -> Result<Self, ExtraHeaderError> {
         let name = name.to_ascii_lowercase();
         let is_token = (1..=64).contains(&name.len())
-            && name
-                .bytes()
-                .all(|byte| byte.is_ascii_alphanumeric() || b"-_".contains(&byte));
+            && name.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"-_".contains(&byte));
         if !is_token {
             return Err(ExtraHeaderError::Name(name.chars().take(64).collect()));
         }
         let reserved = RESERVED.contains(&name.as_str())
-            || RESERVED_PREFIXES
-                .iter()
-                .any(|prefix| name.starts_with(prefix));
+            || RESERVED_PREFIXES.iter().any(|prefix| name.starts_with(prefix));
         if reserved {
             return Err(ExtraHeaderError::Reserved(name));
         }
@@ -72,10 +68,7 @@ impl ExtraHeader {
         if !sendable {
             return Err(ExtraHeaderError::Value(name));
         }
-        Ok(Self {
-            name,
-            value: Secret::new(value),
-        })
+        Ok(Self { name, value: Secret::new(value) })
     }
 
     /// In lower case.
@@ -96,10 +89,7 @@ mod tests {
     #[test]
     fn keeps_ordinary_headers_and_hides_their_values() {
         let header = ExtraHeader::parse("X-Api-Key", "hunter2").unwrap();
-        assert_eq!(
-            (header.name(), header.value().expose()),
-            ("x-api-key", "hunter2")
-        );
+        assert_eq!((header.name(), header.value().expose()), ("x-api-key", "hunter2"));
         assert!(!format!("{header:?}").contains("hunter2"));
     }
 

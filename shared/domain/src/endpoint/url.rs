@@ -58,9 +58,7 @@ impl EndpointUrl {
             return Err(EndpointUrlError::UserInfo);
         }
         url.set_fragment(None);
-        let host = url
-            .host()
-            .ok_or_else(|| EndpointUrlError::Malformed(text.to_owned()))?;
+        let host = url.host().ok_or_else(|| EndpointUrlError::Malformed(text.to_owned()))?;
         let scheme_allowed = match allowed {
             Destinations::PublicHttps => url.scheme() == "https",
             Destinations::AlsoPrivate => matches!(url.scheme(), "https" | "http"),
@@ -120,11 +118,7 @@ mod tests {
     use super::*;
 
     fn check(text: &str, public: bool, also_private: bool) {
-        assert_eq!(
-            EndpointUrl::parse(text, Destinations::PublicHttps).is_ok(),
-            public,
-            "{text}"
-        );
+        assert_eq!(EndpointUrl::parse(text, Destinations::PublicHttps).is_ok(), public, "{text}");
         assert_eq!(
             EndpointUrl::parse(text, Destinations::AlsoPrivate).is_ok(),
             also_private,
@@ -157,19 +151,11 @@ mod tests {
 
     #[test]
     fn nonsense_never_passes() {
-        for text in [
-            "",
-            "shop.example",
-            "/hooks",
-            "ftp://shop.example/",
-            "https://u:p@shop.example/",
-        ] {
+        for text in
+            ["", "shop.example", "/hooks", "ftp://shop.example/", "https://u:p@shop.example/"]
+        {
             check(text, false, false);
         }
-        check(
-            &format!("https://shop.example/{}", "x".repeat(2048)),
-            false,
-            false,
-        );
+        check(&format!("https://shop.example/{}", "x".repeat(2048)), false, false);
     }
 }

@@ -1,0 +1,115 @@
+//! The provider's id and type of an event, read from a request.
+//!
+//! Never fails: what was signed is not thrown away because its id or type cannot be read.
+
+use std::borrow::Cow;
+
+use crate::digest::Hash;
+use crate::encoding::to_hex;
+use crate::input::Input;
+use crate::json::Values;
+use crate::request::{Request, Sent};
+use crate::scheme::Scheme;
+use crate::scheme::record::{Selector, SelectorPart};
+
+/// The type of an event whose type cannot be read.
+pub const UNKNOWN_TYPE: &str = "unknown";
+
+/// Bytes in a provider's event id; a longer one counts as unreadable.
+pub const EVENT_ID_BYTES_MAX: usize = 512;
+
+/// Bytes in an event type; a longer one counts as unreadable.
+pub const EVENT_TYPE_BYTES_MAX: usize = 256;
+
+/// What an event is called.
+///
+/// Both texts are not empty, hold no control characters and are within [`EVENT_ID_BYTES_MAX`] and
+/// [`EVENT_TYPE_BYTES_MAX`]. They may hold any other Unicode text.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Identity {
+    /// The provider's id of the event, the same on every repeat.
+    pub provider_event_id: String,
+    /// Where that id comes from.
+    pub id_origin: IdOrigin,
+    /// The provider's name for what happened, or [`UNKNOWN_TYPE`].
+    pub event_type: String,
+}
+
+/// Where an event id comes from.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum IdOrigin {
+    /// Read from the request, as the scheme says.
+    Provider,
+    /// SHA-256 of the body in lower-case hexadecimal. The same on a repeat only if the provider
+    /// sends identical bytes.
+    BodyHash,
+}
+
+impl Scheme {
+    /// Reads id and type. Call it on a request that has been verified.
+    ///
+    /// The body is read as JSON once, and only if the scheme has pointers into it. When a key is
+    /// given twice, the last one counts.
+    pub fn identify(&self, request: &Request<'_>) -> Identity {
+        let json = if self.identity_pointers.is_empty() {
+            None
+        } else {
+            self.identity_pointers.read(request.body).ok()
+        };
+        let read = |selector: &Selector, bytes_max| selector.read(request, json.as_ref(), bytes_max);
+        let (provider_event_id, id_origin) = match read(&self.id, EVENT_ID_BYTES_MAX) {
+            Some(id) => (id, IdOrigin::Provider),
+            None => (to_hex(Hash::Sha256.of(request.body).as_bytes()), IdOrigin::BodyHash),
+        };
+        let event_type = read(&self.event_type, EVENT_TYPE_BYTES_MAX)
+            .unwrap_or_else(|| UNKNOWN_TYPE.to_owned());
+        Identity { provider_event_id, id_origin, event_type }
+    }
+}
+
+impl Selector {
+    /// Joins the pieces; nothing if one is absent, empty, given twice or not plain text.
+    fn read(
+        &self,
+        request: &Request<'_>,
+        json: Option<&Values<'_>>,
+        bytes_max: usize,
+    ) -> Option<String> {
+        let mut joined = String::new();
+        for part in &self.0 {
+            match part {
+                SelectorPart::Literal(text) => joined.push_str(text),
+                SelectorPart::Input(input) => {
+                    let value = input_value(input, request, json)?;
+                    let text = std::str::from_utf8(&value).ok()?;
+                    if text.is_empty() || text.chars().any(char::is_control) {
+                        return None;
+                    }
+                    joined.push_str(text);
+                }
+            }
+        }
+        (!joined.is_empty() && joined.len() <= bytes_max).then_some(joined)
+    }
+}
+
+fn input_value<'r>(
+    input: &Input,
+    request: &Request<'r>,
+    json: Option<&'r Values<'_>>,
+) -> Option<Cow<'r, [u8]>> {
+    let sent = match input {
+        Input::Header(name) => match request.header(name) {
+            Sent::Once(value) => Sent::Once(Cow::Borrowed(value)),
+            Sent::Never | Sent::Repeatedly => Sent::Never,
+        },
+        Input::Query(name) => request.query_parameter(name),
+        Input::Form(name) => request.form_field(name),
+        Input::Json(slot) => return Some(Cow::Borrowed(json?.get(*slot)?.as_bytes())),
+    };
+    match sent {
+        Sent::Once(value) => Some(value),
+        Sent::Never | Sent::Repeatedly => None,
+    }
+}

@@ -1,0 +1,422 @@
+//! From the JSON record to a [`Scheme`].
+
+use std::time::Duration;
+
+use serde_json::Value;
+
+use super::fields::{Fields, SchemeError};
+use super::record::{
+    ElementForm, KeyEncoding, KeyRule, Kind, PairKey, Prefix, Selector, SelectorPart,
+    SignatureEncoding, SignaturePlace, SignedText, Take, TimeRule, TimeSource, TimeUnit,
+};
+use super::{Ack, SCHEME_BYTES_MAX, Scheme};
+use crate::digest::Hash;
+use crate::input::Input;
+use crate::json::Pointers;
+use crate::template::Template;
+
+/// Places, keys, selectors and config names: what no real record comes near.
+const LIST_MAX: usize = 16;
+
+/// The longest tolerance: no provider sends anything again after a week with its old timestamp.
+const TOLERANCE_SECS_MAX: u64 = 7 * 24 * 3600;
+
+const HASHES: &[(&str, Hash)] = &[
+    ("sha256", Hash::Sha256),
+    ("sha512", Hash::Sha512),
+    ("sha1", Hash::Sha1),
+    ("md5", Hash::Md5),
+];
+
+#[derive(Clone, Copy, PartialEq)]
+enum KindWord {
+    Hmac,
+    Digest,
+    Token,
+    Basic,
+    Rsa,
+}
+
+pub(super) fn scheme(json: &str) -> Result<Scheme, SchemeError> {
+    let mut fields = Fields::new("", parse_json(json)?).map_err(|error| {
+        SchemeError::new("scheme", error.rule())
+    })?;
+    let mut signed_pointers = Pointers::default();
+    let mut identity_pointers = Pointers::default();
+
+    fields.refuse(&["each", "item"], "batches of separately signed items are not supported yet")?;
+    let kind = kind(&mut fields, &mut signed_pointers)?;
+    let places = places(&mut fields, &kind, &mut signed_pointers)?;
+    let time = match fields.object("ts")? {
+        Some(time) => Some(time_rule(time, &places, &mut signed_pointers)?),
+        None => None,
+    };
+    let scheme = Scheme {
+        id: selector(&mut fields, "id", &mut identity_pointers)?,
+        event_type: selector(&mut fields, "type", &mut identity_pointers)?,
+        config: fields.texts("config", LIST_MAX)?,
+        ack: ack(&mut fields)?,
+        json: json.into(),
+        kind,
+        places,
+        time,
+        signed_pointers,
+        identity_pointers,
+    };
+    fields.finish()?;
+    check_text_and_time(&scheme)?;
+    check_config(&scheme)?;
+    Ok(scheme)
+}
+
+fn parse_json(json: &str) -> Result<Value, SchemeError> {
+    if json.len() > SCHEME_BYTES_MAX {
+        let rule = format!("must have at most {SCHEME_BYTES_MAX} bytes");
+        return Err(SchemeError::new("scheme", rule));
+    }
+    serde_json::from_str(json)
+        .map_err(|error| SchemeError::new("scheme", format!("must be JSON: {error}")))
+}
+
+fn kind(fields: &mut Fields, pointers: &mut Pointers) -> Result<Kind, SchemeError> {
+    let words = [
+        ("hmac", KindWord::Hmac),
+        ("digest", KindWord::Digest),
+        ("token", KindWord::Token),
+        ("basic", KindWord::Basic),
+        ("rsa", KindWord::Rsa),
+    ];
+    let word = fields.choice("kind", &words)?.ok_or_else(|| fields.error("kind", "is missing"))?;
+    match word {
+        KindWord::Rsa => return Err(fields.error("kind", "`rsa` is not supported yet")),
+        KindWord::Token | KindWord::Basic => {
+            fields.refuse(
+                &["hash", "key", "msg", "msg_alt", "ts"],
+                "means nothing for a fixed credential",
+            )?;
+            let is_token = word == KindWord::Token;
+            return Ok(if is_token { Kind::Token } else { Kind::Basic });
+        }
+        KindWord::Hmac | KindWord::Digest => {}
+    }
+    let hash =
+        fields.choice("hash", HASHES)?.ok_or_else(|| fields.error("hash", "is missing"))?;
+    let text = template(fields, "msg", pointers)?
+        .ok_or_else(|| fields.error("msg", "is missing"))?;
+    let texts = [Some(text), template(fields, "msg_alt", pointers)?].into_iter().flatten().collect();
+    if word == KindWord::Digest {
+        fields.refuse(&["key"], "means nothing for a digest: its secret is in `msg`")?;
+        return Ok(Kind::Signed(SignedText { hash, key: None, texts }));
+    }
+    Ok(Kind::Signed(SignedText { hash, key: Some(key_rule(fields)?), texts }))
+}
+
+fn template(
+    fields: &mut Fields,
+    name: &str,
+    pointers: &mut Pointers,
+) -> Result<Option<Template>, SchemeError> {
+    let Some(text) = fields.text(name)? else { return Ok(None) };
+    Template::parse(&text, pointers).map(Some).map_err(|rule| fields.error(name, rule))
+}
+
+fn key_rule(fields: &mut Fields) -> Result<KeyRule, SchemeError> {
+    let mut rule = KeyRule { encoding: KeyEncoding::Text, strip: None, prehash: None };
+    let Some(mut key) = fields.object("key")? else { return Ok(rule) };
+    let words =
+        [("utf8", KeyEncoding::Text), ("base64", KeyEncoding::Base64), ("hex", KeyEncoding::Hex)];
+    rule.encoding = key.choice("enc", &words)?.unwrap_or(KeyEncoding::Text);
+    rule.strip = key.text("strip")?;
+    rule.prehash = key.choice("prehash", HASHES)?;
+    key.finish()?;
+    Ok(rule)
+}
+
+fn places(
+    fields: &mut Fields,
+    kind: &Kind,
+    pointers: &mut Pointers,
+) -> Result<Vec<SignaturePlace>, SchemeError> {
+    let list = match fields.value("sig") {
+        Some(Value::Array(list)) if (1..=LIST_MAX).contains(&list.len()) => list,
+        _ => return Err(fields.error("sig", format!("must be a list of 1 to {LIST_MAX} places"))),
+    };
+    let numbered = list.into_iter().enumerate();
+    numbered
+        .map(|(index, value)| {
+            place(Fields::new(format!("sig[{index}]"), value)?, kind, pointers)
+        })
+        .collect()
+}
+
+fn place(
+    mut fields: Fields,
+    kind: &Kind,
+    pointers: &mut Pointers,
+) -> Result<SignaturePlace, SchemeError> {
+    let from = fields.text("from")?.ok_or_else(|| fields.error("from", "is missing"))?;
+    let from = Input::parse(&from, pointers).map_err(|rule| fields.error("from", rule))?;
+    let any_line = fields.choice("repeat", &[("reject", false), ("any", true)])?.unwrap_or(false);
+    if any_line && !matches!(from, Input::Header(_)) {
+        return Err(fields.error("repeat", "`any` means nothing for something that is no header"));
+    }
+    let encoding = signature_encoding(&mut fields, kind)?;
+    if matches!(kind, Kind::Basic) {
+        fields.refuse(
+            &["split", "kv", "kvsep", "single", "positional", "prefix", "take", "suffix_sep"],
+            "means nothing for `basic`: RFC 7617 fixes the form",
+        )?;
+    }
+    let split = split(&mut fields)?;
+    let form = element_form(&mut fields, split)?;
+    let prefix = prefix(&mut fields, &from)?;
+    let place = SignaturePlace {
+        any_line,
+        split,
+        form,
+        prefix,
+        take: take(&mut fields)?,
+        suffix_separator: fields.text("suffix_sep")?,
+        encoding,
+        from,
+    };
+    fields.finish()?;
+    Ok(place)
+}
+
+fn signature_encoding(
+    fields: &mut Fields,
+    kind: &Kind,
+) -> Result<SignatureEncoding, SchemeError> {
+    let words = [
+        ("hex", Some(SignatureEncoding::Hex)),
+        ("base64", Some(SignatureEncoding::Base64)),
+        ("base64-hex", Some(SignatureEncoding::Base64OfHex)),
+        ("text", None),
+    ];
+    let is_credential = matches!(kind, Kind::Token | Kind::Basic);
+    match fields.choice("enc", &words)? {
+        None => Err(fields.error("enc", "is missing")),
+        Some(Some(encoding)) if !is_credential => Ok(encoding),
+        // A credential is compared as it stands; the encoding is never consulted.
+        Some(None) if is_credential => Ok(SignatureEncoding::Hex),
+        Some(Some(_)) => Err(fields.error("enc", "must be `text` for a fixed credential")),
+        Some(None) => Err(fields.error("enc", "`text` is for fixed credentials only")),
+    }
+}
+
+fn split(fields: &mut Fields) -> Result<Option<u8>, SchemeError> {
+    match fields.text("split")?.as_deref().map(str::as_bytes) {
+        None => Ok(None),
+        Some([separator]) if separator.is_ascii() => Ok(Some(*separator)),
+        Some(_) => Err(fields.error("split", "must be one ASCII character")),
+    }
+}
+
+fn element_form(fields: &mut Fields, split: Option<u8>) -> Result<ElementForm, SchemeError> {
+    let keys = fields.texts("kv", LIST_MAX)?;
+    let single = fields.texts("single", LIST_MAX)?;
+    let separator = fields.text("kvsep")?;
+    let positional = fields.text("positional")?;
+    match positional {
+        Some(_) if split.is_none() => {
+            Err(fields.error("positional", "needs `split` to tell elements apart"))
+        }
+        Some(_) if !keys.is_empty() => Err(fields.error("positional", "cannot stand beside `kv`")),
+        Some(_) if !single.is_empty() => {
+            Err(fields.error("single", "means nothing without `kv`"))
+        }
+        Some(_) if separator.is_some() => Err(fields.error("kvsep", "means nothing without `kv`")),
+        Some(name) if name != "t" => {
+            Err(fields.error("positional", format!("`{name}` is not one of t")))
+        }
+        Some(_) => Ok(ElementForm::TimestampFirst),
+        None if !keys.is_empty() => Ok(ElementForm::Pairs {
+            keys: keys.into_iter().map(pair_key).collect(),
+            separator: separator.unwrap_or_else(|| "=".to_owned()),
+            single,
+        }),
+        None if !single.is_empty() => Err(fields.error("single", "means nothing without `kv`")),
+        None if separator.is_some() => Err(fields.error("kvsep", "means nothing without `kv`")),
+        None => Ok(ElementForm::Bare),
+    }
+}
+
+fn pair_key(text: String) -> PairKey {
+    match text.strip_prefix('$') {
+        Some(name) => PairKey::Config(name.to_owned()),
+        None => PairKey::Literal(text),
+    }
+}
+
+fn prefix(fields: &mut Fields, from: &Input) -> Result<Option<Prefix>, SchemeError> {
+    let skip_unknown = fields.flag("skip_unknown")?;
+    match fields.text("prefix")? {
+        None if skip_unknown => Err(fields.error("skip_unknown", "means nothing without `prefix`")),
+        None => Ok(None),
+        Some(text) => {
+            Ok(Some(Prefix { text, ignore_case: from.is_authorization(), skip_unknown }))
+        }
+    }
+}
+
+fn take(fields: &mut Fields) -> Result<Option<Take>, SchemeError> {
+    let Some(value) = fields.value("take") else { return Ok(None) };
+    let parts = value.as_array().map(Vec::as_slice).unwrap_or_default();
+    if let [Value::String(separator), part] = parts
+        && let Some(part) = part.as_u64().and_then(|part| usize::try_from(part).ok())
+        && part < LIST_MAX
+        && !separator.is_empty()
+    {
+        return Ok(Some(Take { separator: separator.clone(), part }));
+    }
+    let rule = format!("must be a separator and a part number below {LIST_MAX}, as in [\"/\", 2]");
+    Err(fields.error("take", rule))
+}
+
+fn time_rule(
+    mut fields: Fields,
+    places: &[SignaturePlace],
+    pointers: &mut Pointers,
+) -> Result<TimeRule, SchemeError> {
+    let from = fields.text("from")?.ok_or_else(|| fields.error("from", "is missing"))?;
+    let from = match from.strip_prefix("sig:") {
+        Some(key) => {
+            check_time_element(&fields, key, places)?;
+            TimeSource::Element(key.to_owned())
+        }
+        None => {
+            let input = Input::parse(&from, pointers);
+            TimeSource::Input(input.map_err(|rule| fields.error("from", rule))?)
+        }
+    };
+    let units = [("s", TimeUnit::Seconds), ("ms", TimeUnit::Millis), ("rfc3339", TimeUnit::Rfc3339)];
+    let unit = fields.choice("unit", &units)?.ok_or_else(|| fields.error("unit", "is missing"))?;
+    let opaque = fields.flag("opaque")?;
+    let tolerance = fields.number("tol", TOLERANCE_SECS_MAX)?.map(Duration::from_secs);
+    if opaque && tolerance.is_some() {
+        return Err(fields.error("tol", "means nothing for an opaque timestamp"));
+    }
+    if unit == TimeUnit::Rfc3339 && !opaque {
+        return Err(fields.error("unit", "`rfc3339` is supported for opaque timestamps only"));
+    }
+    fields.finish()?;
+    Ok(TimeRule { from, unit, tolerance, opaque })
+}
+
+fn check_time_element(
+    fields: &Fields,
+    key: &str,
+    places: &[SignaturePlace],
+) -> Result<(), SchemeError> {
+    let [place] = places else {
+        return Err(fields.error("from", "`sig:` needs exactly one place in `sig`"));
+    };
+    if place.any_line {
+        return Err(fields.error("from", "`sig:` cannot stand beside `repeat` `any`"));
+    }
+    let known = match &place.form {
+        ElementForm::Bare => false,
+        ElementForm::Pairs { single, .. } => single.iter().any(|name| name == key),
+        ElementForm::TimestampFirst => key == "t",
+    };
+    if !known {
+        let rule = format!("`sig:{key}` needs `{key}` in `sig[0].single` or `sig[0].positional`");
+        return Err(fields.error("from", rule));
+    }
+    Ok(())
+}
+
+fn selector(
+    fields: &mut Fields,
+    name: &str,
+    pointers: &mut Pointers,
+) -> Result<Selector, SchemeError> {
+    let parts = fields.texts(name, LIST_MAX)?;
+    let parts = parts.into_iter().map(|part| match part.strip_prefix('=') {
+        Some(literal) => Ok(SelectorPart::Literal(literal.to_owned())),
+        None => Input::parse(&part, pointers).map(SelectorPart::Input),
+    });
+    let parts: Vec<_> = parts.collect::<Result<_, _>>().map_err(|rule| fields.error(name, rule))?;
+    if !parts.is_empty() && !parts.iter().any(|part| matches!(part, SelectorPart::Input(_))) {
+        return Err(fields.error(name, "must select something from the request"));
+    }
+    Ok(Selector(parts))
+}
+
+fn ack(fields: &mut Fields) -> Result<Ack, SchemeError> {
+    let mut ack = Ack { status: 200, content_type: None, body: String::new() };
+    let Some(mut record) = fields.object("ack")? else { return Ok(ack) };
+    if let Some(status) = record.number("status", 299)? {
+        ack.status = u16::try_from(status)
+            .ok()
+            .filter(|status| *status >= 200)
+            .ok_or_else(|| record.error("status", "must be from 200 to 299"))?;
+    }
+    ack.content_type = record.text("content_type")?;
+    ack.body = record.text("body")?.unwrap_or_default();
+    if !ack.body.is_empty() && ack.content_type.is_none() {
+        return Err(record.error("content_type", "is needed beside `body`"));
+    }
+    record.finish()?;
+    Ok(ack)
+}
+
+/// The rules that tie the signed text to the secret and to the timestamp.
+fn check_text_and_time(scheme: &Scheme) -> Result<(), SchemeError> {
+    let Kind::Signed(signed) = &scheme.kind else { return Ok(()) };
+    let is_digest = signed.key.is_none();
+    for (text, field) in signed.texts.iter().zip(["msg", "msg_alt"]) {
+        if is_digest && !text.has_secret() {
+            return Err(SchemeError::new(field, "must hold {secret}: anybody can make a digest"));
+        }
+        if !is_digest && !text.depends_on_request() {
+            return Err(SchemeError::new(field, "must hold something of the request"));
+        }
+        match &scheme.time {
+            None if text.mentions_timestamp() => {
+                return Err(SchemeError::new(field, "holds {ts}, and there is no `ts`"));
+            }
+            Some(time) if !is_time_signed(time, text) => {
+                let rule = "is not part of the signed text, so anybody could change it";
+                return Err(SchemeError::new("ts", rule));
+            }
+            _ => {}
+        }
+    }
+    Ok(())
+}
+
+fn is_time_signed(time: &TimeRule, text: &Template) -> bool {
+    text.has_timestamp()
+        || match &time.from {
+            TimeSource::Input(Input::Json(_) | Input::Form(_)) if text.covers_body() => true,
+            TimeSource::Input(input) => text.has_input(input),
+            TimeSource::Element(_) => false,
+        }
+}
+
+/// Every configured name is used, and every used name is configured.
+fn check_config(scheme: &Scheme) -> Result<(), SchemeError> {
+    let texts = match &scheme.kind {
+        Kind::Signed(signed) => signed.texts.as_slice(),
+        Kind::Token | Kind::Basic => &[],
+    };
+    let in_texts = texts.iter().flat_map(|text| text.config_names());
+    let in_places = scheme.places.iter().flat_map(|place| match &place.form {
+        ElementForm::Pairs { keys, .. } => keys.as_slice(),
+        ElementForm::Bare | ElementForm::TimestampFirst => &[],
+    });
+    let in_places = in_places.filter_map(|key| match key {
+        PairKey::Config(name) => Some(name.as_str()),
+        PairKey::Literal(_) => None,
+    });
+    let used: Vec<&str> = in_texts.chain(in_places).collect();
+    if let Some(name) = used.iter().find(|name| !scheme.config.iter().any(|known| known == *name)) {
+        return Err(SchemeError::new("config", format!("`{name}` is used and not listed")));
+    }
+    if let Some(name) = scheme.config.iter().find(|name| !used.contains(&name.as_str())) {
+        return Err(SchemeError::new("config", format!("`{name}` is listed and not used")));
+    }
+    Ok(())
+}

@@ -1,0 +1,243 @@
+//! Signing, from the same record that verifies: for sample events and tests.
+
+use std::borrow::Cow;
+
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+
+use crate::config::Config;
+use crate::input::{Input, Inputs};
+use crate::refusal::Refusal;
+use crate::request::Request;
+use crate::scheme::Scheme;
+use crate::scheme::record::{Kind, SignaturePlace, SignedText, TimeSource, TimeUnit};
+use crate::secret::{Secret, SecretError};
+use crate::template::Filling;
+use crate::time::UnixTime;
+
+/// What stands in a JSON body where the signature belongs, for schemes that put it there.
+const SIGNATURE_PLACEHOLDER: &str = "{{signature}}";
+
+/// A request to sign.
+#[derive(Clone, Copy, Debug)]
+pub struct SignInput<'a> {
+    /// The body. For a scheme whose signature stands in a JSON body, `"{{signature}}"` marks where.
+    pub body: &'a [u8],
+    /// The query string without `?`.
+    pub query: &'a str,
+    /// Headers to send, among them those the signed text needs, such as a message id. The headers
+    /// of signature and timestamp are added or replaced.
+    pub headers: &'a [(String, String)],
+    /// The secret to sign with.
+    pub secret: &'a Secret,
+    /// The named inputs of the scheme.
+    pub config: &'a Config,
+    /// The time to sign for.
+    pub timestamp: UnixTime,
+}
+
+/// A signed request: all of its headers, its query string and its body.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Signed {
+    /// The given headers and those of signature and timestamp.
+    pub headers: Vec<(String, String)>,
+    /// The query string without `?`.
+    pub query: String,
+    /// The body, unchanged unless the signature stands in it.
+    pub body: Vec<u8>,
+}
+
+/// Why a request cannot be signed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum SignError {
+    /// The secret does not have the form of the scheme.
+    #[error("cannot sign with this secret")]
+    Secret(#[from] SecretError),
+    /// Something the signed text needs is absent or given twice.
+    #[error("the request to sign is not complete")]
+    Incomplete(#[from] Refusal),
+    /// The signature belongs into the JSON body, and nothing says where.
+    #[error("body does not hold `{SIGNATURE_PLACEHOLDER}` where the signature belongs")]
+    NoPlaceInBody,
+}
+
+impl Scheme {
+    /// Signs a request as the provider would, at the first place of the scheme.
+    ///
+    /// # Errors
+    /// [`SignError`] if the secret has the wrong form or a part of the signed text is absent.
+    pub fn sign(&self, input: &SignInput<'_>) -> Result<Signed, SignError> {
+        self.check_secret(input.secret)?;
+        let mut signed = Signed {
+            headers: input.headers.to_vec(),
+            query: input.query.to_owned(),
+            body: input.body.to_vec(),
+        };
+        let timestamp = self.timestamp_text(input.timestamp);
+        if let Some(TimeSource::Input(place)) = self.time.as_ref().map(|time| &time.from) {
+            match place {
+                Input::Header(name) => signed.set_header(name, &timestamp),
+                Input::Query(name) => signed.add_parameter(name, &timestamp),
+                // Part of the event itself, so the caller's body already has it.
+                Input::Form(_) | Input::Json(_) => {}
+            }
+        }
+        // A parsed scheme has at least one place.
+        let Some(place) = self.places.first() else { return Err(Refusal::MissingSignature.into()) };
+        let signature = match &self.kind {
+            Kind::Basic => format!("Basic {}", STANDARD.encode(input.secret.expose())),
+            Kind::Token => self.compose(place, input.secret.expose(), &timestamp, input.config)?,
+            Kind::Signed(text) => {
+                let tag = self.signature(text, place, &signed, input, &timestamp)?;
+                self.compose(place, &tag, &timestamp, input.config)?
+            }
+        };
+        signed.attach(&place.from, &signature)?;
+        Ok(signed)
+    }
+
+    fn timestamp_text(&self, at: UnixTime) -> String {
+        match self.time.as_ref().map(|time| time.unit) {
+            Some(TimeUnit::Millis) => at.as_millis().to_string(),
+            Some(TimeUnit::Rfc3339) => at.to_rfc3339(),
+            Some(TimeUnit::Seconds) | None => at.as_secs().to_string(),
+        }
+    }
+
+    fn signature(
+        &self,
+        signed: &SignedText,
+        place: &SignaturePlace,
+        request: &Signed,
+        input: &SignInput<'_>,
+        timestamp: &str,
+    ) -> Result<String, SignError> {
+        let request =
+            Request { query: &request.query, headers: &request.headers, body: &request.body };
+        let inputs = Inputs::read(&request, &self.signed_pointers, input.config)?;
+        let timestamp = match self.time.as_ref().map(|time| &time.from) {
+            Some(TimeSource::Input(place)) => {
+                Some(inputs.get(place)?.ok_or(Refusal::MissingTimestamp)?)
+            }
+            Some(TimeSource::Element(_)) => Some(Cow::Borrowed(timestamp.as_bytes())),
+            None => None,
+        };
+        let filling =
+            Filling { inputs: &inputs, timestamp: timestamp.as_deref(), secret: input.secret };
+        let text = signed.texts.first().ok_or(Refusal::MissingInput)?;
+        Ok(place.encoding.encode(&text.tag(signed.hasher(input.secret)?, &filling)?))
+    }
+
+    fn compose(
+        &self,
+        place: &SignaturePlace,
+        signature: &str,
+        timestamp: &str,
+        config: &Config,
+    ) -> Result<String, Refusal> {
+        place.compose(signature, timestamp, config).ok_or(Refusal::MissingConfig)
+    }
+}
+
+impl Signed {
+    fn attach(&mut self, place: &Input, signature: &str) -> Result<(), SignError> {
+        match place {
+            Input::Header(name) => self.set_header(name, signature),
+            Input::Query(name) => self.add_parameter(name, signature),
+            Input::Form(name) => {
+                if !self.body.is_empty() {
+                    self.body.push(b'&');
+                }
+                self.body.extend(parameter(name, signature).bytes());
+            }
+            Input::Json(_) => {
+                let marker = SIGNATURE_PLACEHOLDER.as_bytes();
+                let start = self.body.windows(marker.len()).position(|window| window == marker);
+                let start = start.ok_or(SignError::NoPlaceInBody)?;
+                self.body.splice(start..start + marker.len(), signature.bytes());
+            }
+        }
+        Ok(())
+    }
+
+    fn set_header(&mut self, name: &str, value: &str) {
+        self.headers.retain(|(known, _)| !known.eq_ignore_ascii_case(name));
+        self.headers.push((name.to_owned(), value.to_owned()));
+    }
+
+    fn add_parameter(&mut self, name: &str, value: &str) {
+        if !self.query.is_empty() {
+            self.query.push('&');
+        }
+        self.query.push_str(&parameter(name, value));
+    }
+}
+
+/// `name=value` with everything but unreserved characters percent-encoded.
+fn parameter(name: &str, value: &str) -> String {
+    let encode = |text: &str| -> String {
+        text.bytes()
+            .map(|byte| match byte {
+                b'A'..=b'Z' | b'a'..=b'z' | b'0'..=b'9' | b'-' | b'.' | b'_' | b'~' => {
+                    char::from(byte).to_string()
+                }
+                _ => format!("%{byte:02X}"),
+            })
+            .collect()
+    };
+    format!("{}={}", encode(name), encode(value))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::time::Tolerance;
+
+    /// Signs with a scheme, expects these additions, and that the scheme accepts its own signature.
+    #[track_caller]
+    fn check(scheme: &str, body: &str, headers: &[(&str, &str)], query: &str, new_body: &str) {
+        let scheme = Scheme::parse(scheme).expect("scheme");
+        let [secret, config] = ["user:secret", "mode"];
+        let (secret, config) = (Secret::new(secret), Config::from([(config, "te")]));
+        let timestamp = UnixTime::from_millis(1_790_000_000_500);
+        let input =
+            SignInput { body: body.as_bytes(), query: "", headers: &[], secret: &secret, config: &config, timestamp };
+        let signed = scheme.sign(&input).expect("signed");
+        let as_text: Vec<_> =
+            signed.headers.iter().map(|(name, value)| (name.as_str(), value.as_str())).collect();
+        assert_eq!(as_text, headers);
+        assert_eq!(signed.query, query);
+        assert_eq!(String::from_utf8_lossy(&signed.body), new_body);
+        let request =
+            Request { query: &signed.query, headers: &signed.headers, body: &signed.body };
+        let verified = scheme.verify(
+            &request,
+            &[secret],
+            &config,
+            Tolerance::SchemeDefault,
+            timestamp,
+        );
+        assert!(verified.is_ok(), "{verified:?}");
+    }
+
+    #[test]
+    fn composes_every_form() {
+        let md5 = "a6d88ae4cf5b8af4e6eff6ba5d9e3bbf";
+        let _ = md5;
+        check(
+            r#"{"kind":"token","sig":[{"from":"header:x-token","enc":"text"}]}"#,
+            "b",
+            &[("x-token", "user:secret")],
+            "",
+            "b",
+        );
+        check(
+            r#"{"kind":"basic","sig":[{"from":"header:Authorization","enc":"text"}]}"#,
+            "b",
+            &[("Authorization", "Basic dXNlcjpzZWNyZXQ=")],
+            "",
+            "b",
+        );
+    }
+}

@@ -1,0 +1,252 @@
+//! Verification: from a request to "one of these secrets signed it" or a reason why not.
+//!
+//! The order is fixed, because the reason given depends on it: form of the signature, presence and
+//! form of the timestamp, inputs of the signed text, the signature itself, and the clock last, so
+//! that nobody without a secret learns what time it is here.
+
+use std::borrow::Cow;
+use std::time::Duration;
+
+use crate::bounded::Bounded;
+use crate::config::Config;
+use crate::digest::{Hasher, Tag, same};
+use crate::input::{Input, Inputs};
+use crate::refusal::Refusal;
+use crate::request::{Request, trim};
+use crate::scheme::Scheme;
+use crate::scheme::record::{Kind, SelectorPart, SignaturePlace, SignedText, TimeSource, TimeUnit};
+use crate::secret::{Secret, SecretError};
+use crate::signature::{Claim, Claims, SIGNATURES_MAX};
+use crate::template::{Filling, Template};
+use crate::time::{Tolerance, UnixTime};
+
+/// What is known of a request whose signature is right.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Verified {
+    /// Which of the given secrets matched, counted from 0.
+    pub secret_index: usize,
+}
+
+/// The values found at the places of a scheme, each with its place.
+type PlacedValues<'r, 's> = Bounded<(&'s SignaturePlace, Cow<'r, [u8]>), SIGNATURES_MAX>;
+
+/// A signed timestamp: the text as received, and its number unless the scheme never reads it.
+struct Timestamp<'v> {
+    text: Cow<'v, [u8]>,
+    number: Option<u64>,
+}
+
+impl Scheme {
+    /// Decides whether `request` was made by a holder of one of `secrets`.
+    ///
+    /// Any secret may match; the order says nothing. A secret that does not have the form the
+    /// scheme needs is passed over, so that one bad entry does not lock a source out.
+    /// Time is linear in the request. No allocation happens for header signatures with a text key.
+    ///
+    /// # Errors
+    /// A [`Refusal`]; it never says anything about the secrets.
+    pub fn verify(
+        &self,
+        request: &Request<'_>,
+        secrets: &[Secret],
+        config: &Config,
+        tolerance: Tolerance,
+        now: UnixTime,
+    ) -> Result<Verified, Refusal> {
+        let inputs = Inputs::read(request, &self.signed_pointers, config)?;
+        self.refuse_repeated_id(&inputs)?;
+        let values = self.signature_values(&inputs)?;
+        let claims = self.claims(&values, config)?;
+        let timestamp = self.timestamp(&inputs, claims.timestamp)?;
+        let text = timestamp.as_ref().map(|timestamp| timestamp.text.as_ref());
+        let secret_index = self.matching_secret(&inputs, &claims, text, secrets)?;
+        if let Some(number) = timestamp.and_then(|timestamp| timestamp.number) {
+            self.check_age(number, tolerance, now)?;
+        }
+        Ok(Verified { secret_index })
+    }
+
+    /// The id decides what counts as a repeat, so there must be no doubt which one it is.
+    fn refuse_repeated_id(&self, inputs: &Inputs<'_>) -> Result<(), Refusal> {
+        for part in &self.id.0 {
+            // Pointers of the id belong to another set than those of `inputs`.
+            if let SelectorPart::Input(input) = part
+                && !matches!(input, Input::Json(_))
+            {
+                inputs.get(input)?;
+            }
+        }
+        Ok(())
+    }
+
+    fn signature_values<'i>(
+        &self,
+        inputs: &'i Inputs<'_>,
+    ) -> Result<PlacedValues<'i, '_>, Refusal> {
+        let mut values = Bounded::new();
+        let mut push = |place, value| {
+            values.push((place, value)).map_err(|_| Refusal::MalformedSignature)
+        };
+        for place in &self.places {
+            match &place.from {
+                Input::Header(name) if place.any_line => {
+                    let lines = (0..).map_while(|nth| inputs.request().headers.line(name, nth));
+                    for line in lines {
+                        push(place, Cow::Borrowed(trim(line)))?;
+                    }
+                }
+                input => {
+                    if let Some(value) = inputs.get(input)? {
+                        push(place, value)?;
+                    }
+                }
+            }
+        }
+        if values.is_empty() { Err(Refusal::MissingSignature) } else { Ok(values) }
+    }
+
+    fn claims<'v>(
+        &self,
+        values: &'v PlacedValues<'_, '_>,
+        config: &Config,
+    ) -> Result<Claims<'v>, Refusal> {
+        let mut claims = Claims::new();
+        let time_key = self.time.as_ref().and_then(|time| match &time.from {
+            TimeSource::Element(key) => Some(key.as_str()),
+            TimeSource::Input(_) => None,
+        });
+        for (place, value) in values.iter() {
+            place.scan(value, &self.kind, time_key, config, &mut claims)?;
+        }
+        if claims.well_formed { Ok(claims) } else { Err(Refusal::MalformedSignature) }
+    }
+
+    fn timestamp<'v>(
+        &self,
+        inputs: &'v Inputs<'_>,
+        element: Option<&'v [u8]>,
+    ) -> Result<Option<Timestamp<'v>>, Refusal> {
+        let Some(time) = &self.time else { return Ok(None) };
+        let text = match &time.from {
+            TimeSource::Element(_) => Cow::Borrowed(element.ok_or(Refusal::MalformedSignature)?),
+            TimeSource::Input(input) => inputs.get(input)?.ok_or(Refusal::MissingTimestamp)?,
+        };
+        if time.opaque {
+            return Ok(Some(Timestamp { text, number: None }));
+        }
+        let number = digits(&text).ok_or(Refusal::MalformedTimestamp)?;
+        Ok(Some(Timestamp { text, number: Some(number) }))
+    }
+
+    fn matching_secret(
+        &self,
+        inputs: &Inputs<'_>,
+        claims: &Claims<'_>,
+        timestamp: Option<&[u8]>,
+        secrets: &[Secret],
+    ) -> Result<usize, Refusal> {
+        let mut any_usable = false;
+        for (index, secret) in secrets.iter().enumerate() {
+            if secret.expose().is_empty() {
+                continue;
+            }
+            let filling = Filling { inputs, timestamp, secret };
+            let is_match = match &self.kind {
+                Kind::Signed(signed) => {
+                    let Ok(hasher) = signed.hasher(secret) else { continue };
+                    any_of(&signed.texts, |text| {
+                        let tag = text.tag(hasher.clone(), &filling)?;
+                        Ok(claims.iter().any(|claim| claim.is_tag(&tag)))
+                    })?
+                }
+                Kind::Token | Kind::Basic => {
+                    claims.iter().any(|claim| claim.is_credential(secret.expose().as_bytes()))
+                }
+            };
+            if is_match {
+                return Ok(index);
+            }
+            any_usable = true;
+        }
+        Err(if any_usable { Refusal::SignatureMismatch } else { Refusal::NoUsableSecret })
+    }
+
+    fn check_age(&self, number: u64, tolerance: Tolerance, now: UnixTime) -> Result<(), Refusal> {
+        let Some(time) = &self.time else { return Ok(()) };
+        let tolerance = match tolerance {
+            Tolerance::SchemeDefault => time.tolerance,
+            Tolerance::Within(tolerance) => Some(tolerance),
+            Tolerance::Unchecked => None,
+        };
+        let Some(tolerance) = tolerance else { return Ok(()) };
+        // Compared in the unit of the timestamp: a sender of whole seconds knows no fractions.
+        let (now, distance): (u64, fn(u64) -> Duration) = match time.unit {
+            TimeUnit::Millis => (now.as_millis(), Duration::from_millis),
+            TimeUnit::Seconds | TimeUnit::Rfc3339 => (now.as_secs(), Duration::from_secs),
+        };
+        if distance(now.abs_diff(number)) <= tolerance {
+            Ok(())
+        } else if number < now {
+            Err(Refusal::StaleTimestamp)
+        } else {
+            Err(Refusal::FutureTimestamp)
+        }
+    }
+}
+
+impl SignedText {
+    /// A hash to feed the signed text to, keyed with the secret if it is a MAC.
+    pub(crate) fn hasher(&self, secret: &Secret) -> Result<Hasher, SecretError> {
+        Ok(match &self.key {
+            Some(key) => self.hash.keyed(&key.derive(secret)?),
+            None => self.hash.plain(),
+        })
+    }
+}
+
+impl Template {
+    /// Hashes the filled text. The pieces go into the hash one by one; the body is not copied.
+    pub(crate) fn tag(
+        &self,
+        mut hasher: Hasher,
+        filling: &Filling<'_>,
+    ) -> Result<Tag, Refusal> {
+        self.feed(filling, &mut |piece| hasher.update(piece))?;
+        Ok(hasher.finish())
+    }
+}
+
+impl Claim<'_> {
+    fn is_tag(&self, expected: &Tag) -> bool {
+        matches!(self, Claim::Tag(tag) if tag.matches(expected))
+    }
+
+    fn is_credential(&self, expected: &[u8]) -> bool {
+        matches!(self, Claim::Credential(credential) if same(credential, expected))
+    }
+}
+
+fn any_of<T>(
+    items: &[T],
+    mut is_match: impl FnMut(&T) -> Result<bool, Refusal>,
+) -> Result<bool, Refusal> {
+    for item in items {
+        if is_match(item)? {
+            return Ok(true);
+        }
+    }
+    Ok(false)
+}
+
+/// A number of ASCII digits and nothing else. One too large to hold is as far in the future as can
+/// be said.
+fn digits(text: &[u8]) -> Option<u64> {
+    if text.is_empty() {
+        return None;
+    }
+    text.iter().try_fold(0_u64, |number, digit| {
+        let digit = digit.is_ascii_digit().then(|| u64::from(digit - b'0'))?;
+        Some(number.saturating_mul(10).saturating_add(digit))
+    })
+}
