@@ -7,9 +7,9 @@ use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
 use crate::ids::{KeyId, MerchantId};
-use crate::secret::Secret;
 use crate::text::Label;
 use crate::time::Timestamp;
+use postback_verify::Secret;
 
 /// A merchant's key, as kept.
 #[derive(Debug, Clone, PartialEq, Eq)]

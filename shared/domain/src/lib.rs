@@ -8,7 +8,7 @@
 //!
 //! Invariants kept here, by type: a [`delivery::Claim`] is consumed by the settlement it yields, so
 //! an attempt cannot be finished twice; an [`endpoint::EndpointUrl`] cannot hold a scheme, user
-//! info or literal address that policy refuses; a [`secret::Secret`] cannot be printed.
+//! info or literal address that policy refuses; a [`postback_verify::Secret`] cannot be printed.
 
 pub mod delivery;
 pub mod endpoint;
@@ -19,7 +19,6 @@ pub mod key;
 pub mod limits;
 pub mod merchant;
 pub mod push;
-pub mod secret;
 pub mod signing;
 pub mod source;
 pub mod text;

@@ -7,8 +7,8 @@ use base64::engine::general_purpose::STANDARD;
 use hmac::{Hmac, KeyInit, Mac};
 use sha2::Sha256;
 
-use crate::secret::Secret;
 use crate::time::Timestamp;
+use postback_verify::Secret;
 
 /// An endpoint's secret, `whsec_` and base64 of its key.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -1,10 +1,13 @@
 //! One provider connection: how its requests are verified, and the merchant it feeds.
 
-use std::collections::BTreeMap;
+use std::sync::Arc;
 use std::time::Duration;
 
+use postback_verify::{Config, Preset, Scheme, SchemeError, Secret, preset};
+
+pub use postback_verify::Tolerance;
+
 use crate::ids::{MerchantId, SourceId};
-use crate::secret::Secret;
 use crate::text::Label;
 use crate::time::Timestamp;
 
@@ -22,7 +25,7 @@ pub struct Source {
     /// Any of them may match.
     pub secrets: Vec<Secret>,
     /// Non-secret inputs that the scheme names, such as a registered URL.
-    pub config: BTreeMap<String, String>,
+    pub config: Config,
     /// How old a signed time may be.
     pub tolerance: Tolerance,
     /// When it was created.
@@ -31,22 +34,57 @@ pub struct Source {
     pub revision: u32,
 }
 
-/// How a source's requests are signed.
-#[derive(Debug, Clone, PartialEq, Eq)]
+/// The largest tolerance that a source may ask for.
+pub const TOLERANCE_MAX: Duration = Duration::from_secs(7 * 24 * 3600);
+
+/// How a source's requests are signed; always a scheme that parsed.
+#[derive(Debug, Clone)]
 pub enum SchemeChoice {
-    /// A provider we know, by name.
-    Preset(String),
-    /// The user's own scheme record, as JSON in the vocabulary of `postback-verify`.
-    Own(String),
+    /// A provider we know.
+    Preset(&'static Preset),
+    /// The user's own scheme record.
+    Own(Arc<Scheme>),
 }
 
-/// How old a signed time may be.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Tolerance {
-    /// What the scheme suggests.
-    Suggested,
-    /// No age check.
-    Unchecked,
-    /// This much either way.
-    Within(Duration),
+/// A name that is no preset.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("preset `{0}` must be one of GET /v1/presets")]
+pub struct UnknownPreset(String);
+
+impl SchemeChoice {
+    /// A provider we know, by name.
+    ///
+    /// # Errors
+    /// When no preset has this name.
+    pub fn preset(name: &str) -> Result<Self, UnknownPreset> {
+        preset(name).map(Self::Preset).ok_or_else(|| UnknownPreset(name.chars().take(64).collect()))
+    }
+
+    /// The user's own scheme record, as JSON.
+    ///
+    /// # Errors
+    /// When the record is not in the vocabulary.
+    pub fn own(record: &str) -> Result<Self, SchemeError> {
+        Scheme::parse(record).map(|scheme| Self::Own(Arc::new(scheme)))
+    }
+
+    /// The scheme itself.
+    pub fn scheme(&self) -> &Scheme {
+        match self {
+            Self::Preset(preset) => &preset.scheme,
+            Self::Own(scheme) => scheme,
+        }
+    }
 }
+
+impl PartialEq for SchemeChoice {
+    fn eq(&self, other: &Self) -> bool {
+        match (self, other) {
+            (Self::Preset(a), Self::Preset(b)) => a.name == b.name,
+            (Self::Own(a), Self::Own(b)) => a.as_json() == b.as_json(),
+            (Self::Preset(_), Self::Own(_)) | (Self::Own(_), Self::Preset(_)) => false,
+        }
+    }
+}
+
+impl Eq for SchemeChoice {}

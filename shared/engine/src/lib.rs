@@ -8,6 +8,7 @@
 //! There is no word of a table, a queue URL or a row here, and no `if aws`: what differs between
 //! the embedded store and AWS is an adapter, and every adapter passes one contract suite.
 
+pub mod accept;
 pub mod deliver;
 pub mod ports;
 pub mod redrive;

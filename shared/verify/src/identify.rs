@@ -57,13 +57,14 @@ impl Scheme {
         } else {
             self.identity_pointers.read(request.body).ok()
         };
-        let read = |selector: &Selector, bytes_max| selector.read(request, json.as_ref(), bytes_max);
+        let read =
+            |selector: &Selector, bytes_max| selector.read(request, json.as_ref(), bytes_max);
         let (provider_event_id, id_origin) = match read(&self.id, EVENT_ID_BYTES_MAX) {
             Some(id) => (id, IdOrigin::Provider),
             None => (to_hex(Hash::Sha256.of(request.body).as_bytes()), IdOrigin::BodyHash),
         };
-        let event_type = read(&self.event_type, EVENT_TYPE_BYTES_MAX)
-            .unwrap_or_else(|| UNKNOWN_TYPE.to_owned());
+        let event_type =
+            read(&self.event_type, EVENT_TYPE_BYTES_MAX).unwrap_or_else(|| UNKNOWN_TYPE.to_owned());
         Identity { provider_event_id, id_origin, event_type }
     }
 }

@@ -79,9 +79,8 @@ impl<'r> Inputs<'r> {
     /// The value at a place that may be given once.
     pub(crate) fn get(&self, input: &Input) -> Result<Option<Cow<'_, [u8]>>, Refusal> {
         match input {
-            Input::Header(name) => {
-                once(self.request.header(name), Refusal::DuplicateHeader).map(|value| value.map(Cow::Borrowed))
-            }
+            Input::Header(name) => once(self.request.header(name), Refusal::DuplicateHeader)
+                .map(|value| value.map(Cow::Borrowed)),
             Input::Query(name) => {
                 once(self.request.query_parameter(name), Refusal::DuplicateParameter)
             }
@@ -104,8 +103,7 @@ fn once<T>(sent: Sent<T>, repeated: Refusal) -> Result<Option<T>, Refusal> {
 }
 
 fn header_name(name: &str) -> Result<String, String> {
-    let is_token =
-        |byte: u8| byte.is_ascii_alphanumeric() || b"!#$%&'*+-.^_`|~".contains(&byte);
+    let is_token = |byte: u8| byte.is_ascii_alphanumeric() || b"!#$%&'*+-.^_`|~".contains(&byte);
     if name.is_empty() || name.len() > NAME_BYTES_MAX || !name.bytes().all(is_token) {
         return Err(format!("`{name}` is not a header name"));
     }

@@ -78,18 +78,14 @@ impl Pointers {
         if self.written.len() == POINTERS_MAX {
             return Err(format!("more than {POINTERS_MAX} different json pointers"));
         }
-        let tokens = tokens.split('/').map(unescape).collect::<Option<Vec<_>>>().ok_or_else(
-            || format!("json pointer `{pointer}` has a `~` that is neither `~0` nor `~1`"),
-        )?;
+        let tokens =
+            tokens.split('/').map(unescape).collect::<Option<Vec<_>>>().ok_or_else(|| {
+                format!("json pointer `{pointer}` has a `~` that is neither `~0` nor `~1`")
+            })?;
         let slot = Slot(self.written.len());
         self.written.push(pointer.to_owned());
         tokens.into_iter().fold(&mut self.root, Node::child).slot = Some(slot);
         Ok(slot)
-    }
-
-    /// The pointer as it was written.
-    pub(crate) fn written(&self, slot: Slot) -> &str {
-        &self.written[slot.0]
     }
 
     /// One pass over `body`.
@@ -97,8 +93,7 @@ impl Pointers {
         // Skipped strings are not checked for UTF-8 by the parser, and a document with a broken one
         // is not JSON; checking first also lets the parser trust the text.
         let text = std::str::from_utf8(body).map_err(|_| NotJson)?;
-        let mut values =
-            Values { values: vec![None; self.written.len()], ambiguous: false };
+        let mut values = Values { values: vec![None; self.written.len()], ambiguous: false };
         read_node(&self.root, text, &mut values)?;
         Ok(values)
     }

@@ -79,6 +79,12 @@ impl Scheme {
     pub fn has_time(&self) -> bool {
         self.time.as_ref().is_some_and(|time| !time.opaque)
     }
+
+    /// Whether the record itself asks for the age of a request to be checked, as
+    /// [`Tolerance::SchemeDefault`](crate::Tolerance::SchemeDefault) does.
+    pub fn checks_age_by_default(&self) -> bool {
+        self.time.as_ref().is_some_and(|time| time.tolerance.is_some())
+    }
 }
 
 #[cfg(test)]

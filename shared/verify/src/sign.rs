@@ -201,8 +201,14 @@ mod tests {
         let [secret, config] = ["user:secret", "mode"];
         let (secret, config) = (Secret::new(secret), Config::from([(config, "te")]));
         let timestamp = UnixTime::from_millis(1_790_000_000_500);
-        let input =
-            SignInput { body: body.as_bytes(), query: "", headers: &[], secret: &secret, config: &config, timestamp };
+        let input = SignInput {
+            body: body.as_bytes(),
+            query: "",
+            headers: &[],
+            secret: &secret,
+            config: &config,
+            timestamp,
+        };
         let signed = scheme.sign(&input).expect("signed");
         let as_text: Vec<_> =
             signed.headers.iter().map(|(name, value)| (name.as_str(), value.as_str())).collect();
@@ -211,13 +217,8 @@ mod tests {
         assert_eq!(String::from_utf8_lossy(&signed.body), new_body);
         let request =
             Request { query: &signed.query, headers: &signed.headers, body: &signed.body };
-        let verified = scheme.verify(
-            &request,
-            &[secret],
-            &config,
-            Tolerance::SchemeDefault,
-            timestamp,
-        );
+        let verified =
+            scheme.verify(&request, &[secret], &config, Tolerance::SchemeDefault, timestamp);
         assert!(verified.is_ok(), "{verified:?}");
     }
 

@@ -103,7 +103,12 @@ impl SignaturePlace {
 
     /// Puts signature and timestamp into the form [`scan`](Self::scan) takes apart. Parts that
     /// verification ignores are filled with `1`.
-    pub(crate) fn compose(&self, signature: &str, timestamp: &str, config: &Config) -> Option<String> {
+    pub(crate) fn compose(
+        &self,
+        signature: &str,
+        timestamp: &str,
+        config: &Config,
+    ) -> Option<String> {
         let mut element = signature.to_owned();
         if let Some(separator) = &self.suffix_separator {
             element = format!("{element}{separator}1");

@@ -234,7 +234,10 @@ mod tests {
             ("plain", Ok("plain")),
             ("{ts}.{body}", Ok("1700.{\"a\":1.0}")),
             ("v1.{ts}{secret}", Ok("v1.1700s3")),
-            ("{config:url}|{header:x-one}|{query:q}|{json:/a}", Ok("https://example.test/|1|Q|1.0")),
+            (
+                "{config:url}|{header:x-one}|{query:q}|{json:/a}",
+                Ok("https://example.test/|1|Q|1.0"),
+            ),
             ("{json:/a?},{json:/b?}", Ok("1.0,")),
             ("[[id:{query:q};]][[no:{query:none};]]ts:{ts};", Ok("id:Q;ts:1700;")),
             ("[[a{query:q}b{query:none}c]]", Ok("")),

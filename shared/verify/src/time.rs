@@ -48,8 +48,7 @@ impl UnixTime {
     pub(crate) fn to_rfc3339(self) -> String {
         let (days, secs_of_day) = (self.as_secs() / 86_400, self.as_secs() % 86_400);
         let (year, month, day) = civil_from_days(days);
-        let (hour, minute, second) =
-            (secs_of_day / 3600, secs_of_day / 60 % 60, secs_of_day % 60);
+        let (hour, minute, second) = (secs_of_day / 3600, secs_of_day / 60 % 60, secs_of_day % 60);
         format!("{year:04}-{month:02}-{day:02}T{hour:02}:{minute:02}:{second:02}Z")
     }
 }

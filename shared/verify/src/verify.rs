@@ -85,9 +85,8 @@ impl Scheme {
         inputs: &'i Inputs<'_>,
     ) -> Result<PlacedValues<'i, '_>, Refusal> {
         let mut values = Bounded::new();
-        let mut push = |place, value| {
-            values.push((place, value)).map_err(|_| Refusal::MalformedSignature)
-        };
+        let mut push =
+            |place, value| values.push((place, value)).map_err(|_| Refusal::MalformedSignature);
         for place in &self.places {
             match &place.from {
                 Input::Header(name) if place.any_line => {
@@ -207,11 +206,7 @@ impl SignedText {
 
 impl Template {
     /// Hashes the filled text. The pieces go into the hash one by one; the body is not copied.
-    pub(crate) fn tag(
-        &self,
-        mut hasher: Hasher,
-        filling: &Filling<'_>,
-    ) -> Result<Tag, Refusal> {
+    pub(crate) fn tag(&self, mut hasher: Hasher, filling: &Filling<'_>) -> Result<Tag, Refusal> {
         self.feed(filling, &mut |piece| hasher.update(piece))?;
         Ok(hasher.finish())
     }
@@ -250,3 +245,6 @@ fn digits(text: &[u8]) -> Option<u64> {
         Some(number.saturating_mul(10).saturating_add(digit))
     })
 }
+
+#[cfg(test)]
+mod tests;

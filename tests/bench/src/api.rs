@@ -79,7 +79,8 @@ impl Api {
     ) -> Result<Merchant, Failure> {
         let merchant: Created = self.post("/v1/merchants", &json!({ "name": name }))?;
         let keys = format!("/v1/merchants/{}/keys", merchant.id);
-        let key: CreatedKey = self.post(&keys, &json!({ "name": "bench" }))?;
+        let key = json!({ "name": "bench", "scopes": ["read", "write"] });
+        let key: CreatedKey = self.post(&keys, &key)?;
         let source = json!({
             "merchant_id": merchant.id, "preset": "stripe", "secrets": [stripe_secret],
         });

@@ -221,11 +221,15 @@ mod tests {
     #[test]
     fn the_signature_is_stripes() {
         let template = EventTemplate::of_length(BODY_BYTES_MIN).unwrap();
-        let requests = SignedRequests::sign(&template, "h", "/in/s", "whsec_k", 1_790_000_000, 5..8);
+        let requests =
+            SignedRequests::sign(&template, "h", "/in/s", "whsec_k", 1_790_000_000, 5..8);
         let mut request = requests.blank();
         requests.fill(7, &mut request);
         let head = Head::parse(&request).unwrap().unwrap();
         let header = String::from_utf8(head.header(b"stripe-signature").unwrap().to_vec()).unwrap();
-        assert_eq!(header, "t=1790000000,v1=5583b770988a81fcd9c31e302853fa074233fbd0dfed93d4e2c3e5064f72f102");
+        assert_eq!(
+            header,
+            "t=1790000000,v1=5583b770988a81fcd9c31e302853fa074233fbd0dfed93d4e2c3e5064f72f102"
+        );
     }
 }

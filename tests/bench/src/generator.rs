@@ -117,9 +117,10 @@ impl Progress {
 /// # Errors
 /// Where the server cannot be connected to, or answers what is not HTTP.
 pub(crate) fn run(load: &Load<'_>, clock: &Clock, progress: &Progress) -> Result<LoadLog, Failure> {
+    let generator = Generator::start(load, clock, progress)?;
     let meter = ThreadMeter::of_this_thread();
     let before = meter.cpu();
-    let mut log = Generator::start(load, clock, progress)?.drive()?;
+    let mut log = generator.drive()?;
     log.cpu = before.and_then(|before| meter.cpu()?.checked_sub(before));
     Ok(log)
 }
@@ -130,6 +131,7 @@ struct Generator<'a> {
     progress: &'a Progress,
     poll: Poll,
     timer: Timer,
+    timer_set_for: Option<Moment>,
     connections: Vec<Connection>,
     idle: Vec<usize>,
     next_number: u64,
@@ -146,8 +148,8 @@ impl<'a> Generator<'a> {
         progress: &'a Progress,
     ) -> Result<Self, Failure> {
         let poll = Poll::new().doing(|| "cannot create an epoll".to_owned())?;
-        let timer = Timer::register(poll.registry(), TIMER)
-            .doing(|| "cannot create a timer".to_owned())?;
+        let timer =
+            Timer::register(poll.registry(), TIMER).doing(|| "cannot create a timer".to_owned())?;
         let mut connections = Vec::with_capacity(load.connections);
         for index in 0..load.connections {
             connections.push(open(load, &poll, index)?);
@@ -164,6 +166,7 @@ impl<'a> Generator<'a> {
             progress,
             poll,
             timer,
+            timer_set_for: None,
             idle: (0..connections.len()).rev().collect(),
             connections,
             next_number: numbers.start,
@@ -184,7 +187,10 @@ impl<'a> Generator<'a> {
             }
             for event in &events {
                 match event.token() {
-                    TIMER => self.timer.clear(),
+                    TIMER => {
+                        self.timer.clear();
+                        self.timer_set_for = None;
+                    }
                     Token(index) => self.turn(index)?,
                 }
             }
@@ -219,12 +225,20 @@ impl<'a> Generator<'a> {
         while let Some(due) = self.next_due() {
             let now = self.clock.now();
             if due > now {
-                return self.timer.wake_after(due.since(now)).doing(|| "cannot set a timer".into());
+                return self.wake_at(due, now);
             }
             let Some(index) = self.idle.pop() else { break };
             self.send(index, due)?;
         }
         Ok(())
+    }
+
+    fn wake_at(&mut self, due: Moment, now: Moment) -> Result<(), Failure> {
+        if self.timer_set_for == Some(due) {
+            return Ok(());
+        }
+        self.timer_set_for = Some(due);
+        self.timer.wake_after(due.since(now)).doing(|| "cannot set a timer".to_owned())
     }
 
     fn send(&mut self, index: usize, due: Moment) -> Result<(), Failure> {

@@ -47,9 +47,8 @@ impl Machine {
             }),
             load_average_before: read("/proc/loadavg").and_then(|text| load_averages(&text)),
             data_directory: scratch.to_owned(),
-            filesystem: read("/proc/mounts").and_then(|mounts| {
-                filesystem_of(&mounts, &fs::canonicalize(scratch).ok()?)
-            }),
+            filesystem: read("/proc/mounts")
+                .and_then(|mounts| filesystem_of(&mounts, &fs::canonicalize(scratch).ok()?)),
             fdatasync_ms: sync_times(scratch, clock)
                 .doing(|| format!("cannot write to {}", scratch.display()))?,
         })
@@ -97,7 +96,8 @@ mod tests {
     #[test]
     fn the_deepest_mount_wins() {
         let mounts = "/dev/a / ext4 rw\ntmpfs /tmp tmpfs rw\n/dev/b /tmp/disk xfs rw\n";
-        let rows = [("/home", "ext4"), ("/tmp/x", "tmpfs"), ("/tmp/disk/y", "xfs"), ("/tmpx", "ext4")];
+        let rows =
+            [("/home", "ext4"), ("/tmp/x", "tmpfs"), ("/tmp/disk/y", "xfs"), ("/tmpx", "ext4")];
         for (path, kind) in rows {
             assert_eq!(filesystem_of(mounts, Path::new(path)).as_deref(), Some(kind), "{path}");
         }

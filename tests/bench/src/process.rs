@@ -131,7 +131,8 @@ mod tests {
     fn fields_are_counted_from_the_last_bracket() {
         let ticks_ms = 1000 / rustix::param::clock_ticks_per_second();
         let stat = "71 (a) b (c) S 1 71 71 0 -1 4194304 9 0 0 0 150 25 3 4 20 0 1 0 77";
-        let expected = (Duration::from_millis(150 * ticks_ms), Duration::from_millis(25 * ticks_ms));
+        let expected =
+            (Duration::from_millis(150 * ticks_ms), Duration::from_millis(25 * ticks_ms));
         assert_eq!(cpu_times(stat), Some(expected));
         assert_eq!(cpu_times("71 (short) S 1"), None);
         assert_eq!(cpu_times(""), None);

@@ -190,7 +190,7 @@ impl Merchant {
         }
         let arrived = self.ledger.note_arrival(slot, self.clock.now());
         let every = self.expected.verify_every;
-        if every > 0 && arrived % every == 0 {
+        if every > 0 && arrived.is_multiple_of(every) {
             let secret = &self.expected.secrets[endpoint.expect("a slot has an endpoint")];
             self.ledger.note_signature(secret.signed(head, body));
         }

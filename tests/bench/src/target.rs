@@ -1,5 +1,6 @@
 //! The server under measurement: one this harness starts, or one that runs already.
 
+pub(crate) mod leash;
 mod spawned;
 
 use std::net::SocketAddr;
@@ -25,6 +26,9 @@ pub(crate) trait Target {
 
     /// Whether a scenario may stop it and start it again.
     fn can_restart(&self) -> bool;
+
+    /// What is measured, for the report.
+    fn describe(&self) -> String;
 
     /// The key for the admin's part of the API.
     fn admin_key(&self) -> &str;
@@ -70,6 +74,10 @@ impl Target for Running {
 
     fn can_restart(&self) -> bool {
         false
+    }
+
+    fn describe(&self) -> String {
+        format!("http://{}", self.address)
     }
 
     fn admin_key(&self) -> &str {

@@ -157,7 +157,7 @@ mod tests {
 
     #[test]
     fn header_names_ignore_case_and_values_are_trimmed() {
-        check("A / B\r\nCONTENT-LENGTH:  9  \r\n\r\n", Ok(Some((32, 9, false))));
+        check("A / B\r\nCONTENT-LENGTH:  9  \r\n\r\n", Ok(Some((31, 9, false))));
         check("A / B\r\nconnection: Close\r\n\r\n", Ok(Some((28, 0, true))));
         check("A / B\r\nconnection: keep-alive\r\n\r\n", Ok(Some((33, 0, false))));
         check("A / B\r\nx-content-length: 9\r\n\r\n", Ok(Some((30, 0, false))));

@@ -1,6 +1,6 @@
 //! Headers that a merchant wants sent along, such as a key for its gateway.
 
-use crate::secret::Secret;
+use postback_verify::Secret;
 
 /// One extra header. Its value is often a credential, so it is kept like one.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -121,10 +121,8 @@ fn one_pass_reads_all_pointers() {
         .map(|pointer| pointers.add(pointer).expect("a good pointer"))
         .into();
     assert_eq!(slots[1], slots[4]);
-    assert_eq!(pointers.written(slots[2]), "/data/tags/1");
-    let values = pointers
-        .read(br#"{"type":"t","data":{"tags":["x","y"],"id":7}}"#)
-        .expect("body is JSON");
+    let values =
+        pointers.read(br#"{"type":"t","data":{"tags":["x","y"],"id":7}}"#).expect("body is JSON");
     let read: Vec<_> = slots.iter().map(|slot| values.get(*slot).map(AsRef::as_ref)).collect();
     assert_eq!(read, [None, Some("7"), Some("y"), Some("t"), Some("7")]);
     let values = pointers.read(br#"{"data":"text"}"#).expect("body is JSON");

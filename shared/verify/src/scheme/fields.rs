@@ -117,8 +117,7 @@ impl Fields {
 
     /// Refuses fields that mean nothing here.
     pub(super) fn refuse(&self, keys: &[&str], why: &str) -> Result<(), SchemeError> {
-        match keys.iter().find(|key| self.unread.get(**key).is_some_and(|value| !value.is_null()))
-        {
+        match keys.iter().find(|key| self.unread.get(**key).is_some_and(|value| !value.is_null())) {
             Some(key) => Err(self.error(key, why)),
             None => Ok(()),
         }

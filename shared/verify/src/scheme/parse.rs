@@ -21,12 +21,8 @@ const LIST_MAX: usize = 16;
 /// The longest tolerance: no provider sends anything again after a week with its old timestamp.
 const TOLERANCE_SECS_MAX: u64 = 7 * 24 * 3600;
 
-const HASHES: &[(&str, Hash)] = &[
-    ("sha256", Hash::Sha256),
-    ("sha512", Hash::Sha512),
-    ("sha1", Hash::Sha1),
-    ("md5", Hash::Md5),
-];
+const HASHES: &[(&str, Hash)] =
+    &[("sha256", Hash::Sha256), ("sha512", Hash::Sha512), ("sha1", Hash::Sha1), ("md5", Hash::Md5)];
 
 #[derive(Clone, Copy, PartialEq)]
 enum KindWord {
@@ -38,9 +34,8 @@ enum KindWord {
 }
 
 pub(super) fn scheme(json: &str) -> Result<Scheme, SchemeError> {
-    let mut fields = Fields::new("", parse_json(json)?).map_err(|error| {
-        SchemeError::new("scheme", error.rule())
-    })?;
+    let mut fields = Fields::new("", parse_json(json)?)
+        .map_err(|error| SchemeError::new("scheme", error.rule()))?;
     let mut signed_pointers = Pointers::default();
     let mut identity_pointers = Pointers::default();
 
@@ -99,11 +94,11 @@ fn kind(fields: &mut Fields, pointers: &mut Pointers) -> Result<Kind, SchemeErro
         }
         KindWord::Hmac | KindWord::Digest => {}
     }
-    let hash =
-        fields.choice("hash", HASHES)?.ok_or_else(|| fields.error("hash", "is missing"))?;
-    let text = template(fields, "msg", pointers)?
-        .ok_or_else(|| fields.error("msg", "is missing"))?;
-    let texts = [Some(text), template(fields, "msg_alt", pointers)?].into_iter().flatten().collect();
+    let hash = fields.choice("hash", HASHES)?.ok_or_else(|| fields.error("hash", "is missing"))?;
+    let text =
+        template(fields, "msg", pointers)?.ok_or_else(|| fields.error("msg", "is missing"))?;
+    let texts =
+        [Some(text), template(fields, "msg_alt", pointers)?].into_iter().flatten().collect();
     if word == KindWord::Digest {
         fields.refuse(&["key"], "means nothing for a digest: its secret is in `msg`")?;
         return Ok(Kind::Signed(SignedText { hash, key: None, texts }));
@@ -143,9 +138,7 @@ fn places(
     };
     let numbered = list.into_iter().enumerate();
     numbered
-        .map(|(index, value)| {
-            place(Fields::new(format!("sig[{index}]"), value)?, kind, pointers)
-        })
+        .map(|(index, value)| place(Fields::new(format!("sig[{index}]"), value)?, kind, pointers))
         .collect()
 }
 
@@ -184,10 +177,7 @@ fn place(
     Ok(place)
 }
 
-fn signature_encoding(
-    fields: &mut Fields,
-    kind: &Kind,
-) -> Result<SignatureEncoding, SchemeError> {
+fn signature_encoding(fields: &mut Fields, kind: &Kind) -> Result<SignatureEncoding, SchemeError> {
     let words = [
         ("hex", Some(SignatureEncoding::Hex)),
         ("base64", Some(SignatureEncoding::Base64)),
@@ -223,9 +213,7 @@ fn element_form(fields: &mut Fields, split: Option<u8>) -> Result<ElementForm, S
             Err(fields.error("positional", "needs `split` to tell elements apart"))
         }
         Some(_) if !keys.is_empty() => Err(fields.error("positional", "cannot stand beside `kv`")),
-        Some(_) if !single.is_empty() => {
-            Err(fields.error("single", "means nothing without `kv`"))
-        }
+        Some(_) if !single.is_empty() => Err(fields.error("single", "means nothing without `kv`")),
         Some(_) if separator.is_some() => Err(fields.error("kvsep", "means nothing without `kv`")),
         Some(name) if name != "t" => {
             Err(fields.error("positional", format!("`{name}` is not one of t")))
@@ -254,9 +242,7 @@ fn prefix(fields: &mut Fields, from: &Input) -> Result<Option<Prefix>, SchemeErr
     match fields.text("prefix")? {
         None if skip_unknown => Err(fields.error("skip_unknown", "means nothing without `prefix`")),
         None => Ok(None),
-        Some(text) => {
-            Ok(Some(Prefix { text, ignore_case: from.is_authorization(), skip_unknown }))
-        }
+        Some(text) => Ok(Some(Prefix { text, ignore_case: from.is_authorization(), skip_unknown })),
     }
 }
 
@@ -290,7 +276,8 @@ fn time_rule(
             TimeSource::Input(input.map_err(|rule| fields.error("from", rule))?)
         }
     };
-    let units = [("s", TimeUnit::Seconds), ("ms", TimeUnit::Millis), ("rfc3339", TimeUnit::Rfc3339)];
+    let units =
+        [("s", TimeUnit::Seconds), ("ms", TimeUnit::Millis), ("rfc3339", TimeUnit::Rfc3339)];
     let unit = fields.choice("unit", &units)?.ok_or_else(|| fields.error("unit", "is missing"))?;
     let opaque = fields.flag("opaque")?;
     let tolerance = fields.number("tol", TOLERANCE_SECS_MAX)?.map(Duration::from_secs);

@@ -36,10 +36,7 @@ impl Connection {
     }
 
     /// Reads what has arrived; `take` sees each whole request and names the answer.
-    pub(super) fn turn(
-        &mut self,
-        mut take: impl FnMut(&Head<'_>, &[u8]) -> &'static [u8],
-    ) -> Step {
+    pub(super) fn turn(&mut self, mut take: impl FnMut(&Head<'_>, &[u8]) -> &'static [u8]) -> Step {
         loop {
             let room = self.buffer.len().max(self.wanted);
             let full = self.filled == room;

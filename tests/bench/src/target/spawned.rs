@@ -10,7 +10,7 @@ use std::time::Duration;
 
 use rustix::process::{Pid, Signal, kill_process};
 
-use super::{Started, Target};
+use super::{Started, Target, leash};
 use crate::api::Api;
 use crate::clock::Clock;
 use crate::error::{Doing, Failure};
@@ -29,11 +29,14 @@ const LOOK_AGAIN: Duration = Duration::from_millis(5);
 #[derive(Clone, Debug)]
 pub(crate) struct Launch {
     pub(crate) program: PathBuf,
+    /// The harness's own program, which becomes the server through [`leash`]; without it the
+    /// server outlives a harness that is killed.
+    pub(crate) harness: Option<PathBuf>,
     /// Given to `serve` after the harness's own.
     pub(crate) more_arguments: Vec<String>,
     /// Holds one folder for each scenario, with the server's data and log.
     pub(crate) scratch: PathBuf,
-    /// Leaves those folders behind.
+    /// Leaves those folders behind, where otherwise each goes when the next scenario begins.
     pub(crate) keep_data: bool,
     pub(crate) clock: Clock,
 }
@@ -80,8 +83,21 @@ impl Spawned {
         Ok(folder)
     }
 
-    fn command(&self, folder: &Path, address: SocketAddr, sweep_every: Option<Duration>) -> Command {
-        let mut command = Command::new(&self.launch.program);
+    fn command(
+        &self,
+        folder: &Path,
+        address: SocketAddr,
+        sweep_every: Option<Duration>,
+    ) -> Command {
+        let mut command = match &self.launch.harness {
+            None => Command::new(&self.launch.program),
+            Some(harness) => {
+                let mut command = Command::new(harness);
+                command.arg(leash::ARGUMENT).arg(std::process::id().to_string());
+                command.arg(&self.launch.program);
+                command
+            }
+        };
         command.arg("serve").arg("--listen").arg(address.to_string());
         command.arg("--data").arg(folder.join("data")).arg("--allow-private-endpoints");
         if let Some(every) = sweep_every {
@@ -158,6 +174,11 @@ impl Target for Spawned {
         true
     }
 
+    fn describe(&self) -> String {
+        let program = self.launch.program.display().to_string();
+        [&[program], &self.launch.more_arguments[..]].concat().join(" ")
+    }
+
     fn admin_key(&self) -> &str {
         &self.admin_key
     }
@@ -166,10 +187,6 @@ impl Target for Spawned {
 impl Drop for Spawned {
     fn drop(&mut self) {
         self.end_scenario();
-        if !self.launch.keep_data {
-            // Fails, rightly, where somebody else keeps something there.
-            let _removed = fs::remove_dir(&self.launch.scratch);
-        }
     }
 }
 
@@ -244,6 +261,7 @@ mod tests {
         fs::set_permissions(&program, fs::Permissions::from_mode(0o755)).unwrap();
         Launch {
             program,
+            harness: None,
             more_arguments: vec!["--more".to_owned()],
             scratch: folder.join("scratch"),
             keep_data: false,
@@ -258,14 +276,17 @@ mod tests {
     #[test]
     fn a_server_that_ends_at_once_is_reported_with_its_log_and_arguments() {
         let folder = scratch("ends");
-        let mut server = Spawned::new(script(&folder, "echo \"$@\"; echo sorry >&2; exit 3")).unwrap();
+        let mut server =
+            Spawned::new(script(&folder, "echo \"$@\"; echo sorry >&2; exit 3")).unwrap();
         let sweep_every = Some(Duration::from_secs(5));
         let failure = server.start("closed", sweep_every).unwrap_err().chain();
-        for part in ["sorry", "exit status: 3", "serve --listen 127.0.0.1:", "--sweep-every 5s --more"] {
+        for part in
+            ["sorry", "exit status: 3", "serve --listen 127.0.0.1:", "--sweep-every 5s --more"]
+        {
             assert!(failure.contains(part), "{failure}");
         }
         drop(server);
-        assert!(!folder.join("scratch").exists());
+        assert!(!folder.join("scratch/closed").exists());
         fs::remove_dir_all(folder).unwrap();
     }
 

@@ -1,0 +1,185 @@
+//! Endpoints as rows.
+
+use postback_domain::endpoint::{
+    AttemptTimeout, Destinations, Endpoint, EndpointUrl, ExtraHeader, OffReason, Switch,
+};
+use postback_domain::ids::{EndpointId, MerchantId};
+use postback_domain::limits::ENDPOINTS_PER_MERCHANT_MAX;
+use postback_domain::signing::SigningSecret;
+use postback_domain::time::Timestamp;
+use postback_engine::ports::catalog::CatalogError;
+use postback_engine::ports::history::{Page, PageRequest};
+use rusqlite::{Connection, Result, Row, params};
+
+use super::{Written, deleted, merchant_exists, optional, page, replaced};
+use crate::rows::{damaged, json, optional_json, optional_text, optional_time, time, to_json};
+
+pub(super) fn create(connection: &Connection, endpoint: &Endpoint) -> Result<Written> {
+    if !merchant_exists(connection, endpoint.merchant_id)? {
+        return Ok(Err(CatalogError::NotFound));
+    }
+    let count: usize = connection
+        .prepare_cached("SELECT count(*) FROM endpoints WHERE merchant_id = ?1")?
+        .query_row(params![endpoint.merchant_id.as_bytes()], |row| row.get(0))?;
+    if count >= ENDPOINTS_PER_MERCHANT_MAX {
+        let (what, limit) = ("endpoints", ENDPOINTS_PER_MERCHANT_MAX);
+        return Ok(Err(CatalogError::LimitReached { what, limit }));
+    }
+    let (off_since, off_reason) = switch_columns(endpoint.switch);
+    connection
+        .prepare_cached(
+            "INSERT INTO endpoints (id, merchant_id, url, event_types, description, off_since,
+                                    off_reason, retry_policy, timeout_s, headers, secrets,
+                                    created_at, revision)
+             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13)",
+        )?
+        .execute(params![
+            endpoint.id.as_bytes(),
+            endpoint.merchant_id.as_bytes(),
+            endpoint.url.as_str(),
+            to_json(&endpoint.event_types)?,
+            endpoint.description.as_ref().map(|text| text.as_str()),
+            off_since,
+            off_reason,
+            endpoint.retry_policy.as_ref().map(to_json).transpose()?,
+            endpoint.timeout.get().as_secs(),
+            headers_column(endpoint)?,
+            secrets_column(endpoint)?,
+            endpoint.created_at.as_millis(),
+            endpoint.revision,
+        ])?;
+    Ok(Ok(()))
+}
+
+pub(super) fn replace(connection: &Connection, endpoint: &Endpoint) -> Result<Written> {
+    let (off_since, off_reason) = switch_columns(endpoint.switch);
+    let changed = connection
+        .prepare_cached(
+            "UPDATE endpoints SET url = ?2, event_types = ?3, description = ?4, off_since = ?5,
+                                  off_reason = ?6, retry_policy = ?7, timeout_s = ?8, headers = ?9,
+                                  secrets = ?10, revision = ?11
+             WHERE id = ?1 AND revision = ?11 - 1",
+        )?
+        .execute(params![
+            endpoint.id.as_bytes(),
+            endpoint.url.as_str(),
+            to_json(&endpoint.event_types)?,
+            endpoint.description.as_ref().map(|text| text.as_str()),
+            off_since,
+            off_reason,
+            endpoint.retry_policy.as_ref().map(to_json).transpose()?,
+            endpoint.timeout.get().as_secs(),
+            headers_column(endpoint)?,
+            secrets_column(endpoint)?,
+            endpoint.revision,
+        ])?;
+    replaced(connection, "endpoints", endpoint.id.as_bytes(), changed)
+}
+
+pub(super) fn delete(
+    connection: &Connection,
+    merchant: MerchantId,
+    id: EndpointId,
+) -> Result<Written> {
+    connection
+        .prepare_cached("DELETE FROM endpoints WHERE id = ?1 AND merchant_id = ?2")?
+        .execute(params![id.as_bytes(), merchant.as_bytes()])
+        .map(deleted)
+}
+
+pub(crate) fn read(connection: &Connection, id: EndpointId) -> Result<Option<Endpoint>> {
+    let mut select = connection.prepare_cached("SELECT * FROM endpoints WHERE id = ?1")?;
+    optional(select.query_row(params![id.as_bytes()], endpoint))
+}
+
+pub(super) fn list(
+    connection: &Connection,
+    merchant: MerchantId,
+    request: &PageRequest,
+) -> Result<Page<Endpoint>> {
+    let sql = "SELECT * FROM endpoints WHERE seq < ?1 AND merchant_id = ?3
+               ORDER BY seq DESC LIMIT ?2";
+    page(connection, sql, request, &[merchant.as_bytes()], endpoint)
+}
+
+/// Switches an endpoint off, unless it is off or deleted already.
+pub(crate) fn switch_off(
+    connection: &Connection,
+    id: EndpointId,
+    reason: OffReason,
+    at: Timestamp,
+) -> Result<()> {
+    let (off_since, off_reason) = switch_columns(Switch::Off { since: at, reason });
+    connection
+        .prepare_cached(
+            "UPDATE endpoints SET off_since = ?2, off_reason = ?3, revision = revision + 1
+             WHERE id = ?1 AND off_since IS NULL",
+        )?
+        .execute(params![id.as_bytes(), off_since, off_reason])
+        .map(drop)
+}
+
+fn switch_columns(switch: Switch) -> (Option<i64>, Option<&'static str>) {
+    match switch {
+        Switch::On => (None, None),
+        Switch::Off { since, reason } => (
+            Some(since.as_millis()),
+            Some(match reason {
+                OffReason::Asked => "asked",
+                OffReason::Gone => "gone",
+            }),
+        ),
+    }
+}
+
+fn headers_column(endpoint: &Endpoint) -> Result<String> {
+    let pairs = endpoint.headers.iter().map(|header| (header.name(), header.value().expose()));
+    to_json(&pairs.collect::<Vec<_>>())
+}
+
+fn secrets_column(endpoint: &Endpoint) -> Result<String> {
+    to_json(&endpoint.secrets.iter().map(SigningSecret::expose).collect::<Vec<_>>())
+}
+
+/// Reads a whole row of `endpoints`.
+pub(crate) fn endpoint(row: &Row<'_>) -> Result<Endpoint> {
+    let url: String = row.get("url")?;
+    let headers: Vec<(String, String)> = json(row, "headers")?;
+    let secrets: Vec<String> = json(row, "secrets")?;
+    let switch = match optional_time(row, "off_since")? {
+        None => Switch::On,
+        Some(since) => {
+            let reason = match row.get::<_, String>("off_reason")?.as_str() {
+                "gone" => OffReason::Gone,
+                _ => OffReason::Asked,
+            };
+            Switch::Off { since, reason }
+        }
+    };
+    Ok(Endpoint {
+        id: EndpointId::from_bytes(row.get("id")?),
+        merchant_id: MerchantId::from_bytes(row.get("merchant_id")?),
+        // Whether an inner host may be called was decided when the endpoint was saved, and is
+        // decided again by the sender on every call.
+        url: EndpointUrl::parse(&url, Destinations::AlsoPrivate)
+            .map_err(|error| damaged("url", error))?,
+        event_types: json(row, "event_types")?,
+        description: optional_text(row, "description")?,
+        switch,
+        retry_policy: optional_json(row, "retry_policy")?,
+        timeout: AttemptTimeout::from_secs(row.get("timeout_s")?)
+            .map_err(|error| damaged("timeout_s", error))?,
+        headers: headers
+            .iter()
+            .map(|(name, value)| ExtraHeader::parse(name, value))
+            .collect::<std::result::Result<_, _>>()
+            .map_err(|error| damaged("headers", error))?,
+        secrets: secrets
+            .iter()
+            .map(|secret| SigningSecret::parse(secret))
+            .collect::<std::result::Result<_, _>>()
+            .map_err(|error| damaged("secrets", error))?,
+        created_at: time(row, "created_at")?,
+        revision: row.get("revision")?,
+    })
+}

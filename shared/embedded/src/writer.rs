@@ -1,0 +1,159 @@
+//! The one writer. Whoever has something to write hands over a job; the writer takes all that are
+//! waiting, runs them in one transaction, syncs once, and only then answers them all. Under load
+//! one sync carries hundreds of events, and an idle system answers after a single one.
+//!
+//! A job that fails undoes nobody else's work: the transaction is rolled back and each job runs
+//! again in one of its own. Jobs are therefore `FnMut` and keep no state of their own.
+
+use std::sync::Arc;
+use std::sync::mpsc;
+use std::thread;
+
+use postback_engine::ports::Unavailable;
+use rusqlite::{Connection, TransactionBehavior};
+use tokio::sync::oneshot;
+
+use crate::cache::Cache;
+
+/// Jobs of one transaction at most; bounds its memory and how long the first one waits.
+const BATCH_MAX: usize = 512;
+
+/// Pages that the log may grow by before it is moved into the database: 16 MiB. The move is done
+/// between two batches; larger means rarer and longer.
+const CHECKPOINT_PAGES: u32 = 4096;
+
+/// A handle to the writer thread, which ends when the last handle is dropped.
+#[derive(Debug, Clone)]
+pub(crate) struct Writer {
+    jobs: mpsc::Sender<Box<dyn Job>>,
+}
+
+/// Whether a job changes what [`Cache`] holds.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Touches {
+    Flow,
+    Configuration,
+}
+
+impl Writer {
+    /// Takes over the connection.
+    pub(crate) fn start(connection: Connection, cache: Arc<Cache>) -> std::io::Result<Self> {
+        let (jobs, waiting) = mpsc::channel();
+        thread::Builder::new()
+            .name("writer".to_owned())
+            .spawn(move || run(connection, &waiting, &cache))?;
+        Ok(Self { jobs })
+    }
+
+    /// Runs a job and answers once it is on disk.
+    pub(crate) async fn write<R, F>(&self, touches: Touches, work: F) -> Result<R, Unavailable>
+    where
+        R: Send + 'static,
+        F: FnMut(&Connection) -> rusqlite::Result<R> + Send + 'static,
+    {
+        let (reply, answer) = oneshot::channel();
+        let task = Task { work, touches, result: None, reply: Some(reply) };
+        let stopped = || Unavailable::new("store", "the writer has stopped");
+        self.jobs.send(Box::new(task)).map_err(|_| stopped())?;
+        let result = answer.await.map_err(|_| stopped())?;
+        result.map_err(|error| Unavailable::new("store", error))
+    }
+}
+
+trait Job: Send {
+    /// Does the work inside an open transaction, and keeps what it came to.
+    fn run(&mut self, connection: &Connection) -> rusqlite::Result<()>;
+    fn touches(&self) -> Touches;
+    /// Answers with what the work came to; called once it is on disk.
+    fn answer(&mut self);
+    /// Answers that nothing was written.
+    fn refuse(&mut self, error: rusqlite::Error);
+}
+
+struct Task<F, R> {
+    work: F,
+    touches: Touches,
+    result: Option<R>,
+    reply: Option<oneshot::Sender<rusqlite::Result<R>>>,
+}
+
+impl<F, R> Job for Task<F, R>
+where
+    R: Send,
+    F: FnMut(&Connection) -> rusqlite::Result<R> + Send,
+{
+    fn run(&mut self, connection: &Connection) -> rusqlite::Result<()> {
+        self.result = Some((self.work)(connection)?);
+        Ok(())
+    }
+
+    fn touches(&self) -> Touches {
+        self.touches
+    }
+
+    fn answer(&mut self) {
+        if let (Some(reply), Some(result)) = (self.reply.take(), self.result.take()) {
+            // Nobody waits any more when a client has gone; the work is done all the same.
+            let _ = reply.send(Ok(result));
+        }
+    }
+
+    fn refuse(&mut self, error: rusqlite::Error) {
+        if let Some(reply) = self.reply.take() {
+            let _ = reply.send(Err(error));
+        }
+    }
+}
+
+fn run(mut connection: Connection, waiting: &mpsc::Receiver<Box<dyn Job>>, cache: &Cache) {
+    let mut batch = Vec::with_capacity(BATCH_MAX);
+    while let Ok(first) = waiting.recv() {
+        batch.push(first);
+        batch.extend(waiting.try_iter().take(BATCH_MAX - 1));
+        if transact(&mut connection, &mut batch, cache).is_err() {
+            for job in &mut batch {
+                if let Err(error) = transact(&mut connection, std::slice::from_mut(job), cache) {
+                    job.refuse(error);
+                }
+            }
+        }
+        batch.clear();
+    }
+    // An orderly end leaves one file behind, without a log beside it.
+    if let Err((_, error)) = connection.close() {
+        tracing::warn!(error = &error as &dyn std::error::Error, "database did not close");
+    }
+}
+
+/// Runs the jobs in one transaction and answers them, or changes nothing and answers nobody.
+fn transact(
+    connection: &mut Connection,
+    jobs: &mut [Box<dyn Job>],
+    cache: &Cache,
+) -> rusqlite::Result<()> {
+    let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
+    for job in jobs.iter_mut() {
+        job.run(&transaction)?;
+    }
+    transaction.commit()?;
+    if jobs.iter().any(|job| job.touches() == Touches::Configuration) {
+        // Before anybody is answered, so that a writer sees its own write.
+        cache.clear();
+    }
+    for job in jobs {
+        job.answer();
+    }
+    Ok(())
+}
+
+/// How every connection of the writer is set up.
+pub(crate) fn configure(connection: &Connection) -> rusqlite::Result<()> {
+    connection.pragma_update(None, "journal_mode", "WAL")?;
+    // In WAL mode FULL syncs the log at every commit: an answered write survives a power cut.
+    connection.pragma_update(None, "synchronous", "FULL")?;
+    connection.pragma_update(None, "wal_autocheckpoint", CHECKPOINT_PAGES)?;
+    connection.pragma_update(None, "cache_size", -8 * 1024)?;
+    connection.pragma_update(None, "temp_store", "MEMORY")?;
+    connection.set_prepared_statement_cache_capacity(64);
+    Ok(())
+}

@@ -1,0 +1,142 @@
+//! The API: how people set Postback up and see what happened. Generic over the ports; every
+//! handler reads its input, asks [`auth`] whose objects it may touch, makes one or two port calls,
+//! and shows the outcome.
+//!
+//! Reading order: [`auth`] (who calls, and the one tenant check), [`input`] with [`fields`] and
+//! [`values`] (how a request is read), [`page`] and [`change`] (how lists and PATCH work), then one
+//! file a noun.
+
+mod auth;
+mod change;
+mod dead_letters;
+mod deliveries;
+mod endpoints;
+mod events;
+mod fields;
+mod input;
+mod keys;
+mod merchants;
+mod page;
+mod presets;
+mod sources;
+mod values;
+
+use std::sync::Arc;
+
+use axum::Router;
+use axum::extract::{Request, State};
+use axum::http::StatusCode;
+use axum::middleware::{Next, from_fn_with_state};
+use axum::response::Response;
+use axum::routing::{delete, get, post};
+use postback_domain::endpoint::Destinations;
+use postback_domain::key::TokenDigest;
+use postback_domain::time::Timestamp;
+use postback_engine::Engine;
+use postback_engine::ports::catalog::Catalog;
+use postback_engine::ports::history::History;
+use postback_engine::ports::{Clock, Ports};
+use tracing::Instrument as _;
+
+use crate::edge;
+use crate::problem::Problem;
+
+/// Ports whose store also serves the API.
+pub trait ApiPorts: Ports<Store: Catalog + History> {}
+
+impl<P: Ports<Store: Catalog + History>> ApiPorts for P {}
+
+/// What an installation chooses.
+#[derive(Debug, Clone)]
+pub struct Settings {
+    /// Of the operator's key, which opens everything.
+    pub admin_key: TokenDigest,
+    /// Which endpoint URLs are taken.
+    pub destinations: Destinations,
+    /// Where providers reach us, such as `https://hooks.platform.example`; shown in the
+    /// `ingest_url` of sources.
+    pub public_base_url: String,
+}
+
+/// The API over one engine. A clone is another handle on the same.
+#[derive(Debug)]
+pub struct Api<P> {
+    engine: Arc<Engine<P>>,
+    settings: Arc<Settings>,
+}
+
+impl<P> Clone for Api<P> {
+    fn clone(&self) -> Self {
+        Self { engine: Arc::clone(&self.engine), settings: Arc::clone(&self.settings) }
+    }
+}
+
+impl<P: ApiPorts> Api<P> {
+    /// The API over this engine.
+    pub fn new(engine: Arc<Engine<P>>, settings: Settings) -> Self {
+        Self { engine, settings: Arc::new(settings) }
+    }
+
+    fn store(&self) -> &P::Store {
+        self.engine.ports().store()
+    }
+
+    fn entropy(&self) -> &P::Entropy {
+        self.engine.ports().entropy()
+    }
+
+    fn now(&self) -> Timestamp {
+        self.engine.ports().clock().now()
+    }
+}
+
+/// The routes of the API.
+pub fn router<P: ApiPorts>(api: Api<P>) -> Router {
+    Router::new()
+        .route("/healthz", get(healthz))
+        .route("/v1/merchants", post(merchants::create::<P>).get(merchants::list::<P>))
+        .route("/v1/merchants/{merchant}", get(merchants::read::<P>).patch(merchants::patch::<P>))
+        .route("/v1/merchants/{merchant}/keys", post(keys::create::<P>).get(keys::list::<P>))
+        .route("/v1/merchants/{merchant}/keys/{key}", delete(keys::delete::<P>))
+        .route("/v1/sources", post(sources::create::<P>).get(sources::list::<P>))
+        .route(
+            "/v1/sources/{source}",
+            get(sources::read::<P>).patch(sources::patch::<P>).delete(sources::delete::<P>),
+        )
+        .route("/v1/presets", get(presets::list))
+        .route("/v1/endpoints", post(endpoints::create::<P>).get(endpoints::list::<P>))
+        .route(
+            "/v1/endpoints/{endpoint}",
+            get(endpoints::read::<P>).patch(endpoints::patch::<P>).delete(endpoints::delete::<P>),
+        )
+        .route("/v1/events", get(events::list::<P>))
+        .route("/v1/events/{event}", get(events::read::<P>))
+        .route("/v1/deliveries", get(deliveries::list::<P>))
+        .route("/v1/deliveries/{delivery}", get(deliveries::read::<P>))
+        .route("/v1/deliveries/{delivery}/retry", post(deliveries::retry::<P>))
+        .route("/v1/dead-letters", get(dead_letters::list::<P>))
+        .route("/v1/dead-letters/redrive", post(dead_letters::redrive::<P>))
+        .method_not_allowed_fallback(async || Problem::MethodNotAllowed)
+        .fallback(async || Problem::NoSuchRoute)
+        .layer(from_fn_with_state(api.clone(), observe::<P>))
+        .with_state(api)
+}
+
+/// Names the request in its answer and in what is logged on its behalf.
+async fn observe<P: ApiPorts>(
+    State(api): State<Api<P>>,
+    request: Request,
+    next: Next,
+) -> Response {
+    let id = edge::request_id(api.entropy());
+    let span = tracing::info_span!("api", request.id = id.to_str().unwrap_or_default());
+    let mut response = edge::unless_it_panics(next.run(request)).instrument(span).await;
+    response.headers_mut().insert(edge::REQUEST_ID, id);
+    response
+}
+
+/// Says that the process serves. Says nothing of the store: a load balancer that takes every
+/// worker out because the store is down turns 503 for a minute into an outage.
+async fn healthz() -> Response {
+    edge::json(StatusCode::OK, &serde_json::json!({ "status": "ok" }))
+}

@@ -1,0 +1,160 @@
+//! The parts of a request that handlers ask for: ids in the path, parameters of the query, a JSON
+//! body. Each answers with our own problem when it is not what it should be.
+
+use axum::body::Body as HttpBody;
+use axum::extract::{FromRequest, FromRequestParts, Path, Request};
+use axum::http::request::Parts;
+use axum::http::{HeaderMap, header};
+use bytes::Bytes;
+use http_body_util::{BodyExt, LengthLimitError, Limited};
+use postback_domain::limits::API_BODY_BYTES_MAX;
+use serde::de::DeserializeOwned;
+use serde_json::{Map, Value};
+use url::form_urlencoded;
+
+use super::fields::Fields;
+use crate::problem::Problem;
+
+/// The ids in the path. One that cannot be an id names nothing, so the answer is 404.
+#[derive(Debug)]
+pub(crate) struct Ids<T>(pub(crate) T);
+
+/// The parameters of the query.
+#[derive(Debug)]
+pub(crate) struct Query(Map<String, Value>);
+
+/// A JSON object as body.
+#[derive(Debug)]
+pub(crate) struct Body(Map<String, Value>);
+
+impl Query {
+    /// Has `parse` take the parameters it knows, and refuses the rest.
+    pub(crate) fn read<T>(
+        self,
+        parse: impl FnOnce(&mut Fields) -> Result<T, Problem>,
+    ) -> Result<T, Problem> {
+        Fields::read(self.0, parse)
+    }
+}
+
+impl Body {
+    /// Has `parse` take the fields it knows, and refuses the rest.
+    pub(crate) fn read<T>(
+        self,
+        parse: impl FnOnce(&mut Fields) -> Result<T, Problem>,
+    ) -> Result<T, Problem> {
+        Fields::read(self.0, parse)
+    }
+}
+
+impl<S: Send + Sync, T: DeserializeOwned + Send> FromRequestParts<S> for Ids<T> {
+    type Rejection = Problem;
+
+    async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, Problem> {
+        let path = Path::from_request_parts(parts, state).await;
+        path.map(|Path(ids)| Self(ids)).map_err(|_| Problem::NotFound("object"))
+    }
+}
+
+impl<S: Send + Sync> FromRequestParts<S> for Query {
+    type Rejection = Problem;
+
+    async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, Problem> {
+        let mut values = Map::new();
+        let query = parts.uri.query().unwrap_or_default();
+        for (name, value) in form_urlencoded::parse(query.as_bytes()) {
+            let name = name.into_owned();
+            let value = Value::String(value.into_owned());
+            if values.insert(name.clone(), value).is_some() {
+                return Err(Problem::invalid(&name, "is given twice"));
+            }
+        }
+        Ok(Self(values))
+    }
+}
+
+impl<S: Send + Sync> FromRequest<S> for Body {
+    type Rejection = Problem;
+
+    async fn from_request(request: Request, _: &S) -> Result<Self, Problem> {
+        if !is_json(request.headers()) {
+            return Err(Problem::UnsupportedMediaType);
+        }
+        let bytes = collect(request, API_BODY_BYTES_MAX).await?;
+        match serde_json::from_slice(&bytes) {
+            Ok(Value::Object(values)) => Ok(Self(values)),
+            Ok(_) => Err(Problem::MalformedJson("the body must be a JSON object".to_owned())),
+            // Says where and what, and never repeats the text itself.
+            Err(error) => Err(Problem::MalformedJson(format!("the body is not JSON: {error}"))),
+        }
+    }
+}
+
+/// The whole body of a request, the exact bytes. One that says it is too long is not read at all.
+pub(crate) async fn collect(request: Request, bytes_max: usize) -> Result<Bytes, Problem> {
+    if declared_length(request.headers()).is_some_and(|bytes| bytes > bytes_max as u64) {
+        return Err(Problem::BodyTooLarge { bytes_max });
+    }
+    let body: Limited<HttpBody> = Limited::new(request.into_body(), bytes_max);
+    match body.collect().await {
+        Ok(collected) => Ok(collected.to_bytes()),
+        Err(error) if error.is::<LengthLimitError>() => Err(Problem::BodyTooLarge { bytes_max }),
+        Err(_) => Err(Problem::UnreadableBody),
+    }
+}
+
+fn declared_length(headers: &HeaderMap) -> Option<u64> {
+    headers.get(header::CONTENT_LENGTH)?.to_str().ok()?.parse().ok()
+}
+
+fn is_json(headers: &HeaderMap) -> bool {
+    let content_type = headers.get(header::CONTENT_TYPE).and_then(|value| value.to_str().ok());
+    let media_type = content_type.and_then(|text| text.split(';').next());
+    media_type.is_some_and(|text| text.trim().eq_ignore_ascii_case("application/json"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_json_is_json() {
+        for (content_type, expected) in [
+            (Some("application/json"), true),
+            (Some("Application/JSON; charset=utf-8"), true),
+            (Some("application/jsonp"), false),
+            (Some("text/plain"), false),
+            (Some(""), false),
+            (None, false),
+        ] {
+            let mut headers = HeaderMap::new();
+            if let Some(text) = content_type {
+                headers.insert(header::CONTENT_TYPE, text.parse().unwrap());
+            }
+            assert_eq!(is_json(&headers), expected, "{content_type:?}");
+        }
+    }
+
+    #[tokio::test]
+    async fn bodies_are_collected_up_to_the_limit() {
+        let request = |declared: Option<&str>, body: &'static str| {
+            let builder = Request::builder();
+            let builder = match declared {
+                Some(length) => builder.header("content-length", length),
+                None => builder,
+            };
+            builder.body(HttpBody::from(body)).unwrap()
+        };
+        for (declared, body, expected) in [
+            (None, "12345678", Some("12345678")),
+            (Some("8"), "12345678", Some("12345678")),
+            (None, "", Some("")),
+            (None, "123456789", None),
+            (Some("9"), "", None),
+            (Some("1"), "123456789", None),
+        ] {
+            let got = collect(request(declared, body), 8).await.ok();
+            assert_eq!(got.as_deref(), expected.map(str::as_bytes), "{declared:?} {body}");
+        }
+    }
+}

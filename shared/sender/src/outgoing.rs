@@ -1,0 +1,124 @@
+//! Builds the HTTP request of an attempt. What is in it is the domain's business
+//! (`postback_domain::push`); how it is spelled for HTTP/1.1 is here.
+
+use bytes::Bytes;
+use http::header::{HOST, USER_AGENT};
+use http::uri::InvalidUri;
+use http::{HeaderMap, HeaderName, HeaderValue, Method, Request, Uri};
+use http_body_util::Full;
+use postback_domain::delivery::verdict::Outcome;
+use postback_domain::endpoint::EndpointUrl;
+use postback_domain::push;
+use postback_engine::ports::sender;
+use url::Position;
+
+/// Names the product, and the version that a receiver's log should show.
+const USER_AGENT_VALUE: HeaderValue =
+    HeaderValue::from_static(concat!("Postback/", env!("CARGO_PKG_VERSION")));
+
+/// The names of every request, made once. A name that is missing here is merely slower.
+static NAMES: [HeaderName; 9] = [
+    http::header::CONTENT_TYPE,
+    HeaderName::from_static("webhook-id"),
+    HeaderName::from_static("webhook-timestamp"),
+    HeaderName::from_static("webhook-signature"),
+    HeaderName::from_static("postback-event-type"),
+    HeaderName::from_static("postback-delivery-id"),
+    HeaderName::from_static("postback-attempt"),
+    HeaderName::from_static("postback-provider-event-id"),
+    HeaderName::from_static("postback-received-at"),
+];
+
+/// A request that HTTP has no spelling for.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum Unsendable {
+    /// The URL standard lets a few characters into a host that HTTP does not, such as `"`. No name
+    /// server can know such a host (RFC 1123 §2.1), and only the merchant can mend it.
+    #[error("url has a host name that cannot exist")]
+    Url(#[source] InvalidUri),
+    /// The value is not named: it may be a credential.
+    #[error("header `{0}` cannot be sent")]
+    Header(String),
+}
+
+impl Unsendable {
+    /// Whose fault it is. The domain's types leave no known way to a header that cannot be sent.
+    pub(crate) fn outcome(&self) -> Outcome {
+        match self {
+            Self::Url(_) => Outcome::NameNotResolved,
+            Self::Header(_) => Outcome::NotSent,
+        }
+    }
+}
+
+/// The request as it will be on the wire, `content-length` excepted, which the client adds.
+pub(crate) fn build(request: &sender::Request) -> Result<Request<Full<Bytes>>, Unsendable> {
+    let sender::Request { event, endpoint, delivery, number, at } = request;
+    let ours = push::headers(event, endpoint, *delivery, *number, *at);
+    let mut headers = HeaderMap::with_capacity(ours.len() + 2);
+    headers.insert(HOST, host(&endpoint.url)?);
+    headers.insert(USER_AGENT, USER_AGENT_VALUE);
+    for (name, value) in ours {
+        let unsendable = || Unsendable::Header(name.to_owned());
+        let value = HeaderValue::try_from(value).map_err(|_| unsendable())?;
+        let name = match NAMES.iter().find(|known| known.as_str() == name) {
+            Some(known) => known.clone(),
+            None => HeaderName::try_from(name).map_err(|_| unsendable())?,
+        };
+        headers.append(name, value);
+    }
+
+    let mut outgoing = Request::new(Full::new(event.body.clone()));
+    *outgoing.method_mut() = Method::POST;
+    *outgoing.uri_mut() = Uri::try_from(endpoint.url.as_str()).map_err(Unsendable::Url)?;
+    *outgoing.headers_mut() = headers;
+    Ok(outgoing)
+}
+
+/// The host as the URL has it, with its port unless it is the scheme's own (RFC 9110 §7.2).
+fn host(url: &EndpointUrl) -> Result<HeaderValue, Unsendable> {
+    let host = &url.as_url()[Position::BeforeHost..Position::AfterPort];
+    HeaderValue::from_str(host).map_err(|_| Unsendable::Header(HOST.to_string()))
+}
+
+#[cfg(test)]
+mod tests {
+    use postback_domain::endpoint::Destinations;
+
+    use super::*;
+
+    fn check(text: &str, expected_uri: &str, expected_host: &str) {
+        let url = EndpointUrl::parse(text, Destinations::AlsoPrivate).unwrap();
+        assert_eq!(Uri::try_from(url.as_str()).unwrap(), *expected_uri, "{text}");
+        assert_eq!(host(&url).unwrap(), expected_host, "{text}");
+    }
+
+    #[test]
+    fn every_url_that_an_endpoint_may_have_can_be_sent() {
+        check("https://Shop.Example", "https://shop.example/", "shop.example");
+        check("https://shop.example:443/a", "https://shop.example/a", "shop.example");
+        check("https://shop.example:8443/a", "https://shop.example:8443/a", "shop.example:8443");
+        check("http://[::1]:80/", "http://[::1]/", "[::1]");
+        check("https://bücher.example/é", "https://xn--bcher-kva.example/%C3%A9", {
+            "xn--bcher-kva.example"
+        });
+        check("https://a_b.example/#part", "https://a_b.example/", "a_b.example");
+        check(
+            "https://shop.example/a b\"<>`{}|^[]\\'!$&()*+,;=:@~?x=\"<>`{}|^[]\\'?/%zz",
+            "https://shop.example/a%20b%22%3C%3E%60%7B%7D|^[]/'!$&()*+,;=:@~?x=%22%3C%3E`{}|^[]\\%27?/%zz",
+            "shop.example",
+        );
+    }
+
+    /// Were there others, an endpoint could be saved that is never called and never fails.
+    #[test]
+    fn the_only_urls_that_cannot_be_sent_have_impossible_hosts() {
+        for character in (b'!'..=b'~').map(char::from) {
+            let text = format!("https://a{character}b.example/{character}?{character}");
+            let Ok(url) = EndpointUrl::parse(&text, Destinations::AlsoPrivate) else { continue };
+            let in_dns = character.is_ascii_alphanumeric() || "-_".contains(character);
+            let sendable = Uri::try_from(url.as_str()).is_ok() && host(&url).is_ok();
+            assert!(sendable || !in_dns && url.as_str().contains(&format!("a{character}b")), "{url}");
+        }
+    }
+}
