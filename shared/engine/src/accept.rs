@@ -20,7 +20,7 @@ pub struct Incoming<'a> {
     /// Without the `?`, still percent-encoded.
     pub query: &'a str,
     /// Repeated lines apart.
-    pub headers: &'a dyn Headers,
+    pub headers: &'a (dyn Headers + Sync),
     /// Passed on as it came.
     pub content_type: Option<&'a str>,
     /// The raw bytes.

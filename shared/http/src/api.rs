@@ -123,11 +123,7 @@ pub fn router<P: ApiPorts>(api: Api<P>) -> Router {
 }
 
 /// Names the request in its answer and in what is logged on its behalf.
-async fn observe<P: ApiPorts>(
-    State(api): State<Api<P>>,
-    request: Request,
-    next: Next,
-) -> Response {
+async fn observe<P: ApiPorts>(State(api): State<Api<P>>, request: Request, next: Next) -> Response {
     let id = edge::request_id(api.entropy());
     let span = tracing::info_span!("api", request.id = id.to_str().unwrap_or_default());
     let mut response = edge::unless_it_panics(next.run(request)).instrument(span).await;

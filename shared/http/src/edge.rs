@@ -1,12 +1,16 @@
-//! What every answer has: an `x-request-id`, and a body even when the handler panicked.
+//! What both routers do alike: read a body within a limit, name the request in its answer, and
+//! answer even when the handler panicked.
 
 use std::future::poll_fn;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::pin::pin;
 use std::task::Poll;
 
-use axum::http::{HeaderValue, StatusCode, header};
+use axum::body::Body;
+use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
+use bytes::Bytes;
+use http_body_util::{BodyExt, LengthLimitError, Limited};
 use postback_engine::ports::Entropy;
 use serde::Serialize;
 
@@ -35,6 +39,26 @@ pub(crate) async fn unless_it_panics(handler: impl Future<Output = Response>) ->
     .await
 }
 
+/// The whole body of a request, the exact bytes. One that says it is too long is not read at all.
+pub(crate) async fn collect(
+    headers: &HeaderMap,
+    body: Body,
+    bytes_max: usize,
+) -> Result<Bytes, Problem> {
+    if declared_length(headers).is_some_and(|bytes| bytes > bytes_max as u64) {
+        return Err(Problem::BodyTooLarge { bytes_max });
+    }
+    match Limited::new(body, bytes_max).collect().await {
+        Ok(collected) => Ok(collected.to_bytes()),
+        Err(error) if error.is::<LengthLimitError>() => Err(Problem::BodyTooLarge { bytes_max }),
+        Err(_) => Err(Problem::UnreadableBody),
+    }
+}
+
+fn declared_length(headers: &HeaderMap) -> Option<u64> {
+    headers.get(header::CONTENT_LENGTH)?.to_str().ok()?.parse().ok()
+}
+
 /// A JSON answer.
 pub(crate) fn json(status: StatusCode, view: &impl Serialize) -> Response {
     let body = serde_json::to_vec(view).expect("views have text keys and finite numbers");
@@ -52,5 +76,28 @@ mod tests {
         assert_eq!(response.status(), StatusCode::INTERNAL_SERVER_ERROR);
         let body = axum::body::to_bytes(response.into_body(), 4096).await.unwrap();
         assert!(!String::from_utf8_lossy(&body).contains("hidden"));
+    }
+
+    #[tokio::test]
+    async fn bodies_are_collected_up_to_the_limit() {
+        for (declared, body, expected) in [
+            (None, "12345678", Some("12345678")),
+            (Some("8"), "12345678", Some("12345678")),
+            (None, "", Some("")),
+            (None, "123456789", None),
+            (Some("9"), "", None),
+            (Some("1"), "123456789", None),
+        ] {
+            let mut headers = HeaderMap::new();
+            if let Some(length) = declared {
+                headers.insert(header::CONTENT_LENGTH, HeaderValue::from_static(length));
+            }
+            let got = collect(&headers, Body::from(body), 8).await;
+            match (got, expected) {
+                (Ok(got), Some(expected)) => assert_eq!(got, expected),
+                (Err(Problem::BodyTooLarge { bytes_max: 8 }), None) => {}
+                (got, _) => panic!("{declared:?} {body}: {got:?}"),
+            }
+        }
     }
 }

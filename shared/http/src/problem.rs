@@ -154,10 +154,9 @@ impl Problem {
                 "body_too_large",
                 format!("the body must have at most {bytes_max} bytes"),
             ),
-            Self::Field(FieldProblem { code, field, detail }) => Form {
-                field: Some(field),
-                ..with(StatusCode::UNPROCESSABLE_ENTITY, code, detail)
-            },
+            Self::Field(FieldProblem { code, field, detail }) => {
+                Form { field: Some(field), ..with(StatusCode::UNPROCESSABLE_ENTITY, code, detail) }
+            }
             Self::Conflict { code, detail } => with(StatusCode::CONFLICT, code, detail),
             Self::SignatureRefused => Form {
                 status: StatusCode::UNAUTHORIZED,
@@ -207,8 +206,8 @@ impl IntoResponse for Problem {
         };
         let body = serde_json::to_vec(&document).expect("texts and numbers serialise");
         let content_type = HeaderValue::from_static("application/problem+json");
-        let mut response = (form.status, [(header::CONTENT_TYPE, content_type)], body)
-            .into_response();
+        let mut response =
+            (form.status, [(header::CONTENT_TYPE, content_type)], body).into_response();
         if form.status == StatusCode::SERVICE_UNAVAILABLE {
             let wait = HeaderValue::from_static(RETRY_AFTER_SECS);
             response.headers_mut().insert(header::RETRY_AFTER, wait);

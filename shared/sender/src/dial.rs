@@ -102,9 +102,9 @@ impl Service<Uri> for Dialler {
         let dial = self.clone().dial(uri);
         // The pool may finish a dial in the background after its request was answered over another
         // connection; this bounds that one too.
-        Box::pin(async move {
-            timeout(CONNECT_TIMEOUT, dial).await.unwrap_or(Err(DialError::TimedOut))
-        })
+        Box::pin(
+            async move { timeout(CONNECT_TIMEOUT, dial).await.unwrap_or(Err(DialError::TimedOut)) },
+        )
     }
 }
 

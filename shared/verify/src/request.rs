@@ -10,7 +10,7 @@ use std::borrow::Cow;
 /// Implemented for slices, arrays and vectors of name and value. For the `http` crate a wrapper is
 /// one line:
 ///
-/// ```ignore
+/// ```
 /// struct Lines<'a>(&'a http::HeaderMap);
 /// impl postback_verify::Headers for Lines<'_> {
 ///     fn line(&self, name: &str, nth: usize) -> Option<&[u8]> {
@@ -30,7 +30,7 @@ pub struct Request<'a> {
     /// The query string as received: without the `?`, still percent-encoded, empty if there is none.
     pub query: &'a str,
     /// The header lines.
-    pub headers: &'a dyn Headers,
+    pub headers: &'a (dyn Headers + Sync),
     /// The body bytes as received, after any content encoding the HTTP layer removed.
     pub body: &'a [u8],
 }

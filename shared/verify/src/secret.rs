@@ -6,6 +6,7 @@ use std::fmt;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 
+use crate::digest::same;
 use crate::encoding;
 use crate::scheme::Scheme;
 use crate::scheme::record::{KeyEncoding, KeyRule, Kind};
@@ -14,7 +15,9 @@ use crate::scheme::record::{KeyEncoding, KeyRule, Kind};
 pub const SECRET_BYTES_MAX: usize = 8 * 1024;
 
 /// A signing secret, a token or `user:password`, as the provider shows it.
-#[derive(Clone, PartialEq, Eq)]
+///
+/// Compares in constant time and shows nothing of itself in `Debug`.
+#[derive(Clone)]
 pub struct Secret(String);
 
 /// A secret that cannot work with a scheme. Says what is wrong and never what the secret is.
@@ -58,6 +61,14 @@ impl fmt::Debug for Secret {
         f.write_str("Secret(redacted)")
     }
 }
+
+impl PartialEq for Secret {
+    fn eq(&self, other: &Self) -> bool {
+        same(self.0.as_bytes(), other.0.as_bytes())
+    }
+}
+
+impl Eq for Secret {}
 
 impl Scheme {
     /// Whether a secret has the form this scheme needs, for checking it when it is configured.

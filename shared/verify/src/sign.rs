@@ -1,6 +1,7 @@
 //! Signing, from the same record that verifies: for sample events and tests.
 
 use std::borrow::Cow;
+use std::fmt;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
@@ -19,7 +20,7 @@ use crate::time::UnixTime;
 const SIGNATURE_PLACEHOLDER: &str = "{{signature}}";
 
 /// A request to sign.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy)]
 pub struct SignInput<'a> {
     /// The body. For a scheme whose signature stands in a JSON body, `"{{signature}}"` marks where.
     pub body: &'a [u8],
@@ -37,7 +38,9 @@ pub struct SignInput<'a> {
 }
 
 /// A signed request: all of its headers, its query string and its body.
-#[derive(Clone, Debug, PartialEq, Eq)]
+///
+/// `Debug` shows the names of the headers only: for some schemes a value is the secret itself.
+#[derive(Clone, PartialEq, Eq)]
 pub struct Signed {
     /// The given headers and those of signature and timestamp.
     pub headers: Vec<(String, String)>,
@@ -140,6 +143,16 @@ impl Scheme {
     }
 }
 
+impl fmt::Debug for Signed {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let names: Vec<_> = self.headers.iter().map(|(name, _)| name).collect();
+        f.debug_struct("Signed")
+            .field("header_names", &names)
+            .field("body_bytes", &self.body.len())
+            .finish_non_exhaustive()
+    }
+}
+
 impl Signed {
     fn attach(&mut self, place: &Input, signature: &str) -> Result<(), SignError> {
         match place {
@@ -190,55 +203,4 @@ fn parameter(name: &str, value: &str) -> String {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::time::Tolerance;
-
-    /// Signs with a scheme, expects these additions, and that the scheme accepts its own signature.
-    #[track_caller]
-    fn check(scheme: &str, body: &str, headers: &[(&str, &str)], query: &str, new_body: &str) {
-        let scheme = Scheme::parse(scheme).expect("scheme");
-        let [secret, config] = ["user:secret", "mode"];
-        let (secret, config) = (Secret::new(secret), Config::from([(config, "te")]));
-        let timestamp = UnixTime::from_millis(1_790_000_000_500);
-        let input = SignInput {
-            body: body.as_bytes(),
-            query: "",
-            headers: &[],
-            secret: &secret,
-            config: &config,
-            timestamp,
-        };
-        let signed = scheme.sign(&input).expect("signed");
-        let as_text: Vec<_> =
-            signed.headers.iter().map(|(name, value)| (name.as_str(), value.as_str())).collect();
-        assert_eq!(as_text, headers);
-        assert_eq!(signed.query, query);
-        assert_eq!(String::from_utf8_lossy(&signed.body), new_body);
-        let request =
-            Request { query: &signed.query, headers: &signed.headers, body: &signed.body };
-        let verified =
-            scheme.verify(&request, &[secret], &config, Tolerance::SchemeDefault, timestamp);
-        assert!(verified.is_ok(), "{verified:?}");
-    }
-
-    #[test]
-    fn composes_every_form() {
-        let md5 = "a6d88ae4cf5b8af4e6eff6ba5d9e3bbf";
-        let _ = md5;
-        check(
-            r#"{"kind":"token","sig":[{"from":"header:x-token","enc":"text"}]}"#,
-            "b",
-            &[("x-token", "user:secret")],
-            "",
-            "b",
-        );
-        check(
-            r#"{"kind":"basic","sig":[{"from":"header:Authorization","enc":"text"}]}"#,
-            "b",
-            &[("Authorization", "Basic dXNlcjpzZWNyZXQ=")],
-            "",
-            "b",
-        );
-    }
-}
+mod tests;

@@ -170,6 +170,12 @@ impl Request {
         self
     }
 
+    /// The value of a header, if it is a text.
+    pub fn header_value(&self, name: &str) -> Option<String> {
+        let (_, value) = self.headers.iter().find(|(own, _)| own.eq_ignore_ascii_case(name))?;
+        String::from_utf8(value.clone()).ok()
+    }
+
     /// Replaces the body; what signs the old one stays.
     #[must_use]
     pub fn body(mut self, body: impl Into<Vec<u8>>) -> Self {

@@ -1,18 +1,16 @@
 //! The parts of a request that handlers ask for: ids in the path, parameters of the query, a JSON
 //! body. Each answers with our own problem when it is not what it should be.
 
-use axum::body::Body as HttpBody;
 use axum::extract::{FromRequest, FromRequestParts, Path, Request};
 use axum::http::request::Parts;
 use axum::http::{HeaderMap, header};
-use bytes::Bytes;
-use http_body_util::{BodyExt, LengthLimitError, Limited};
 use postback_domain::limits::API_BODY_BYTES_MAX;
 use serde::de::DeserializeOwned;
 use serde_json::{Map, Value};
 use url::form_urlencoded;
 
 use super::fields::Fields;
+use crate::edge;
 use crate::problem::Problem;
 
 /// The ids in the path. One that cannot be an id names nothing, so the answer is 404.
@@ -80,7 +78,8 @@ impl<S: Send + Sync> FromRequest<S> for Body {
         if !is_json(request.headers()) {
             return Err(Problem::UnsupportedMediaType);
         }
-        let bytes = collect(request, API_BODY_BYTES_MAX).await?;
+        let (parts, body) = request.into_parts();
+        let bytes = edge::collect(&parts.headers, body, API_BODY_BYTES_MAX).await?;
         match serde_json::from_slice(&bytes) {
             Ok(Value::Object(values)) => Ok(Self(values)),
             Ok(_) => Err(Problem::MalformedJson("the body must be a JSON object".to_owned())),
@@ -88,23 +87,6 @@ impl<S: Send + Sync> FromRequest<S> for Body {
             Err(error) => Err(Problem::MalformedJson(format!("the body is not JSON: {error}"))),
         }
     }
-}
-
-/// The whole body of a request, the exact bytes. One that says it is too long is not read at all.
-pub(crate) async fn collect(request: Request, bytes_max: usize) -> Result<Bytes, Problem> {
-    if declared_length(request.headers()).is_some_and(|bytes| bytes > bytes_max as u64) {
-        return Err(Problem::BodyTooLarge { bytes_max });
-    }
-    let body: Limited<HttpBody> = Limited::new(request.into_body(), bytes_max);
-    match body.collect().await {
-        Ok(collected) => Ok(collected.to_bytes()),
-        Err(error) if error.is::<LengthLimitError>() => Err(Problem::BodyTooLarge { bytes_max }),
-        Err(_) => Err(Problem::UnreadableBody),
-    }
-}
-
-fn declared_length(headers: &HeaderMap) -> Option<u64> {
-    headers.get(header::CONTENT_LENGTH)?.to_str().ok()?.parse().ok()
 }
 
 fn is_json(headers: &HeaderMap) -> bool {
@@ -132,29 +114,6 @@ mod tests {
                 headers.insert(header::CONTENT_TYPE, text.parse().unwrap());
             }
             assert_eq!(is_json(&headers), expected, "{content_type:?}");
-        }
-    }
-
-    #[tokio::test]
-    async fn bodies_are_collected_up_to_the_limit() {
-        let request = |declared: Option<&str>, body: &'static str| {
-            let builder = Request::builder();
-            let builder = match declared {
-                Some(length) => builder.header("content-length", length),
-                None => builder,
-            };
-            builder.body(HttpBody::from(body)).unwrap()
-        };
-        for (declared, body, expected) in [
-            (None, "12345678", Some("12345678")),
-            (Some("8"), "12345678", Some("12345678")),
-            (None, "", Some("")),
-            (None, "123456789", None),
-            (Some("9"), "", None),
-            (Some("1"), "123456789", None),
-        ] {
-            let got = collect(request(declared, body), 8).await.ok();
-            assert_eq!(got.as_deref(), expected.map(str::as_bytes), "{declared:?} {body}");
         }
     }
 }

@@ -3,6 +3,9 @@
 
 use serde_json::{Map, Value};
 
+/// Bytes in a short text.
+const TEXT_BYTES_MAX: usize = 256;
+
 /// A scheme record that breaks a rule of the vocabulary.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("scheme field `{field}`: {rule}")]
@@ -60,12 +63,21 @@ impl Fields {
         self.value(key).map(|value| Fields::new(self.path(key), value)).transpose()
     }
 
-    /// A text, which may not be empty.
+    /// A short text: a word, a name, a separator.
     pub(super) fn text(&mut self, key: &str) -> Result<Option<String>, SchemeError> {
+        self.text_within(key, TEXT_BYTES_MAX)
+    }
+
+    /// A text of 1 to `max` bytes.
+    pub(super) fn text_within(
+        &mut self,
+        key: &str,
+        max: usize,
+    ) -> Result<Option<String>, SchemeError> {
         match self.value(key) {
             None => Ok(None),
-            Some(Value::String(text)) if !text.is_empty() => Ok(Some(text)),
-            Some(_) => Err(self.error(key, "must be a text that is not empty")),
+            Some(Value::String(text)) if (1..=max).contains(&text.len()) => Ok(Some(text)),
+            Some(_) => Err(self.error(key, format!("must be a text of 1 to {max} bytes"))),
         }
     }
 
@@ -92,7 +104,11 @@ impl Fields {
             None | Some(Value::Null) => Vec::new(),
             Some(Value::Array(list)) if list.len() <= max => list
                 .iter()
-                .map(|item| item.as_str().filter(|text| !text.is_empty()).map(str::to_owned))
+                .map(|item| {
+                    item.as_str()
+                        .filter(|text| (1..=TEXT_BYTES_MAX).contains(&text.len()))
+                        .map(str::to_owned)
+                })
                 .collect::<Option<_>>()
                 .ok_or_else(rule)?,
             Some(_) => return Err(rule()),

@@ -117,6 +117,7 @@ fn refuses_bad_signature_places() {
     broken("/sig/0/kv", json!([""]), "sig[0].kv", "a list of at most 16 texts");
     broken("/sig/0/kv", Value::Null, "sig[0].single", "means nothing without `kv`");
     broken("/sig/0/positional", json!("t"), "sig[0].positional", "cannot stand beside `kv`");
+    broken("/sig/0/prefix", json!("x".repeat(257)), "sig[0].prefix", "a text of 1 to 256 bytes");
     broken("/sig/0/take", json!(["/"]), "sig[0].take", "a separator and a part number");
     broken("/sig/0/take", json!(["/", 16]), "sig[0].take", "below 16");
     broken("/sig/0/skip_unknown", json!(true), "sig[0].skip_unknown", "without `prefix`");
@@ -157,7 +158,7 @@ fn refuses_bad_timestamps() {
 #[test]
 fn refuses_bad_texts() {
     broken("/msg", Value::Null, "msg", "is missing");
-    broken("/msg", json!(""), "msg", "must be a text that is not empty");
+    broken("/msg", json!(""), "msg", "must be a text of 1 to 4096 bytes");
     broken("/msg", json!("{ts}{bdy}"), "msg", "unknown placeholder `{bdy}`");
     broken("/msg", json!("{ts"), "msg", "`{` without `}`");
     broken("/msg_alt", json!("{ts"), "msg_alt", "`{` without `}`");

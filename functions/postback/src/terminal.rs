@@ -1,0 +1,23 @@
+//! Colours and errors, as a person sees them. `anstream` drops the colours where there is no
+//! terminal or NO_COLOR is set.
+
+use std::error::Error;
+
+use anstyle::{AnsiColor, Style};
+
+pub(crate) const BOLD: Style = Style::new().bold();
+pub(crate) const DIM: Style = Style::new().dimmed();
+pub(crate) const GOOD: Style = AnsiColor::Green.on_default();
+pub(crate) const BAD: Style = AnsiColor::Red.on_default();
+pub(crate) const WAITING: Style = AnsiColor::Yellow.on_default();
+pub(crate) const TITLE: Style = AnsiColor::Cyan.on_default().bold();
+
+/// Prints an error with its causes, once, at the edge.
+pub(crate) fn print_error(error: &dyn Error) {
+    anstream::eprintln!("{BAD}error:{BAD:#} {error}");
+    let mut cause = error.source();
+    while let Some(error) = cause {
+        anstream::eprintln!("  {DIM}because{DIM:#} {error}");
+        cause = error.source();
+    }
+}

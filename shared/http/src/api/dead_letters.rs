@@ -1,0 +1,210 @@
+//! `/v1/dead-letters`: the operator's view of what was given up, of all merchants, and its way
+//! back. A redrive is a dry run unless its body says otherwise.
+
+use std::collections::HashSet;
+
+use axum::extract::State;
+use axum::http::StatusCode;
+use axum::response::Response;
+use postback_domain::delivery::{Delivery, State as DeliveryState};
+use postback_domain::ids::DeliveryId;
+use postback_domain::limits::PAGE_ROWS_MAX;
+use postback_engine::ports::history::{DeliveryFilter, History, PageRequest};
+use postback_engine::ports::store::Reopening;
+use serde::Serialize;
+
+use super::auth::Admin;
+use super::deliveries::DeliveryView;
+use super::fields::Fields;
+use super::input::{Body, Query};
+use super::values::{self, flag, parsed, whole};
+use super::{Api, ApiPorts, page};
+use crate::edge;
+use crate::problem::Problem;
+
+/// Deliveries that one redrive takes, when the caller does not say.
+const REDRIVE_ROWS: usize = 100;
+
+/// Deliveries that one redrive takes at most; a caller with more asks again.
+const REDRIVE_ROWS_MAX: usize = 1000;
+
+/// Which dead letters to redrive.
+#[derive(Debug)]
+struct Redrive {
+    filter: DeliveryFilter,
+    /// These alone; all that the filter takes without it.
+    ids: Option<Vec<DeliveryId>>,
+    limit: usize,
+    dry_run: bool,
+}
+
+/// What a redrive did.
+#[derive(Serialize)]
+struct Redriven {
+    /// Found, within the limit.
+    matched: usize,
+    /// Reopened; fewer than were found if somebody else reopened some first.
+    redriven: usize,
+    /// Those that were reopened, or in a dry run those that would be.
+    delivery_ids: Vec<DeliveryId>,
+    dry_run: bool,
+}
+
+pub(crate) async fn list<P: ApiPorts>(
+    State(api): State<Api<P>>,
+    _: Admin,
+    query: Query,
+) -> Result<Response, Problem> {
+    let (filter, request) = query.read(|query| Ok((failed(query)?, page::request(query)?)))?;
+    let deliveries = api.store().list_deliveries(filter, request).await?;
+    Ok(page::answer(&deliveries, DeliveryView::of))
+}
+
+pub(crate) async fn redrive<P: ApiPorts>(
+    State(api): State<Api<P>>,
+    _: Admin,
+    body: Body,
+) -> Result<Response, Problem> {
+    let redrive = body.read(Redrive::read)?;
+    // All are found before the first is reopened, which would move the pages under our feet.
+    let found = match &redrive.ids {
+        Some(ids) => api.failed_among(ids, &redrive).await?,
+        None => api.failed_by_filter(&redrive).await?,
+    };
+    let matched = found.len();
+    let mut answer = Redriven { matched, redriven: 0, delivery_ids: found, dry_run: true };
+    if !redrive.dry_run {
+        let reopened = api.reopen_all(&answer.delivery_ids).await?;
+        answer.redriven = reopened.len();
+        answer.delivery_ids = reopened;
+        answer.dry_run = false;
+        tracing::info!(
+            deliveries = answer.redriven,
+            matched,
+            "redrive reopened {} of {matched} deliveries",
+            answer.redriven
+        );
+    }
+    Ok(edge::json(StatusCode::OK, &answer))
+}
+
+fn failed(fields: &mut Fields) -> Result<DeliveryFilter, Problem> {
+    Ok(DeliveryFilter {
+        merchant: fields.optional("merchant_id", parsed)?,
+        endpoint: fields.optional("endpoint_id", parsed)?,
+        state: Some(DeliveryState::Failed),
+        ..DeliveryFilter::default()
+    })
+}
+
+impl Redrive {
+    fn read(fields: &mut Fields) -> Result<Self, Problem> {
+        let filter = failed(fields)?;
+        let ids: Option<Vec<DeliveryId>> = fields
+            .optional("delivery_ids", |value| values::list(value, 1..=REDRIVE_ROWS_MAX, parsed))?;
+        let ids = ids.map(|mut ids| {
+            let mut seen = HashSet::new();
+            ids.retain(|id| seen.insert(*id));
+            ids
+        });
+        let limit = fields.optional("limit", |value| whole(&value, 1..=REDRIVE_ROWS_MAX as u64))?;
+        // Whoever names deliveries means all of them.
+        let limit_unsaid = ids.as_ref().map_or(REDRIVE_ROWS, Vec::len);
+        Ok(Self {
+            filter,
+            ids,
+            limit: limit.and_then(|limit| usize::try_from(limit).ok()).unwrap_or(limit_unsaid),
+            dry_run: fields.optional("dry_run", flag)?.unwrap_or(true),
+        })
+    }
+
+    fn takes(&self, delivery: &Delivery) -> bool {
+        let DeliveryFilter { merchant, endpoint, .. } = self.filter;
+        delivery.state() == DeliveryState::Failed
+            && merchant.is_none_or(|merchant| merchant == delivery.merchant_id)
+            && endpoint.is_none_or(|endpoint| Some(endpoint) == delivery.endpoint_id)
+    }
+}
+
+impl<P: ApiPorts> Api<P> {
+    async fn failed_among(
+        &self,
+        ids: &[DeliveryId],
+        redrive: &Redrive,
+    ) -> Result<Vec<DeliveryId>, Problem> {
+        let mut found = Vec::new();
+        for id in ids {
+            if found.len() == redrive.limit {
+                break;
+            }
+            let record = self.store().read_delivery(*id).await?;
+            if record.is_some_and(|record| redrive.takes(&record.delivery)) {
+                found.push(*id);
+            }
+        }
+        Ok(found)
+    }
+
+    async fn failed_by_filter(&self, redrive: &Redrive) -> Result<Vec<DeliveryId>, Problem> {
+        let mut found: Vec<DeliveryId> = Vec::new();
+        let mut cursor = None;
+        loop {
+            let limit = (redrive.limit - found.len()).min(PAGE_ROWS_MAX);
+            let request = PageRequest { limit, cursor };
+            let page = self.store().list_deliveries(redrive.filter.clone(), request).await?;
+            found.extend(page.rows.iter().map(|delivery| delivery.id));
+            cursor = page.next;
+            if cursor.is_none() || found.len() >= redrive.limit {
+                return Ok(found);
+            }
+        }
+    }
+
+    async fn reopen_all(&self, ids: &[DeliveryId]) -> Result<Vec<DeliveryId>, Problem> {
+        let mut reopened = Vec::with_capacity(ids.len());
+        for id in ids {
+            if let Reopening::Reopened(_) = self.engine.retry(*id).await? {
+                reopened.push(*id);
+            }
+        }
+        Ok(reopened)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::{Value, json};
+
+    fn read(body: Value) -> Result<Redrive, Problem> {
+        Fields::read(body.as_object().unwrap().clone(), Redrive::read)
+    }
+
+    #[test]
+    fn a_redrive_is_a_dry_run_unless_told() {
+        let id = |bits| DeliveryId::from_bits(bits);
+        for (body, dry_run, limit, ids) in [
+            (json!({}), true, 100, None),
+            (json!({"dry_run": null}), true, 100, None),
+            (json!({"dry_run": false, "limit": 1000}), false, 1000, None),
+            (json!({"delivery_ids": [id(1), id(2), id(1)]}), true, 2, Some(2)),
+            (json!({"delivery_ids": [id(1), id(2)], "limit": 1}), true, 1, Some(2)),
+        ] {
+            let redrive = read(body.clone()).unwrap();
+            let got = (redrive.dry_run, redrive.limit, redrive.ids.map(|ids| ids.len()));
+            assert_eq!(got, (dry_run, limit, ids), "{body}");
+            assert_eq!(redrive.filter.state, Some(DeliveryState::Failed), "{body}");
+        }
+        for bad in [
+            json!({"limit": 0}),
+            json!({"limit": 1001}),
+            json!({"delivery_ids": []}),
+            json!({"delivery_ids": ["dlv_1"]}),
+            json!({"dryrun": false}),
+            json!({"dry_run": "false"}),
+            json!({"merchant_id": "shop"}),
+        ] {
+            assert!(read(bad.clone()).is_err(), "{bad}");
+        }
+    }
+}

@@ -1,0 +1,146 @@
+//! `/v1/deliveries`: what is owed to whom, and how each attempt went.
+
+use axum::extract::State;
+use axum::http::StatusCode;
+use axum::response::Response;
+use postback_domain::delivery::log::Attempt;
+use postback_domain::delivery::{Delivery, FailedReason, Progress, State as DeliveryState, Via};
+use postback_domain::event::EventType;
+use postback_domain::ids::{DeliveryId, EndpointId, EventId, MerchantId};
+use postback_domain::time::Timestamp;
+use postback_engine::ports::history::{DeliveryFilter, DeliveryRecord, History, PageRequest};
+use postback_engine::ports::store::Reopening;
+use serde::Serialize;
+
+use super::auth::{Caller, Tenant, scoped};
+use super::endpoints::merchant_asked;
+use super::fields::Fields;
+use super::input::{Ids, Query};
+use super::values::{event_type, parsed};
+use super::{Api, ApiPorts, page};
+use crate::edge;
+use crate::problem::Problem;
+
+/// A delivery as its merchant sees it.
+#[derive(Serialize)]
+pub(crate) struct DeliveryView<'a> {
+    id: DeliveryId,
+    merchant_id: MerchantId,
+    event_id: EventId,
+    event_type: &'a EventType,
+    endpoint_id: Option<EndpointId>,
+    state: DeliveryState,
+    round: u32,
+    /// Used in this round.
+    attempts: u8,
+    /// Of one that waits; null while an attempt is being made.
+    next_attempt_at: Option<Timestamp>,
+    created_at: Timestamp,
+    finished_at: Option<Timestamp>,
+    via: Option<Via>,
+    failed_reason: Option<FailedReason>,
+    /// Only of a single delivery.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    attempt_log: Option<&'a [Attempt]>,
+}
+
+pub(crate) async fn list<P: ApiPorts>(
+    State(api): State<Api<P>>,
+    caller: Caller,
+    query: Query,
+) -> Result<Response, Problem> {
+    let (filter, request) = query.read(|query| filter(query, caller))?;
+    let deliveries = api.store().list_deliveries(filter, request).await?;
+    Ok(page::answer(&deliveries, DeliveryView::of))
+}
+
+pub(crate) async fn read<P: ApiPorts>(
+    State(api): State<Api<P>>,
+    caller: Caller,
+    Ids(id): Ids<DeliveryId>,
+    query: Query,
+) -> Result<Response, Problem> {
+    let tenant = scoped(caller, query.read(merchant_asked)?)?;
+    let record = api.delivery(id, tenant).await?;
+    let view =
+        DeliveryView { attempt_log: Some(&record.attempts), ..DeliveryView::of(&record.delivery) };
+    Ok(edge::json(StatusCode::OK, &view))
+}
+
+pub(crate) async fn retry<P: ApiPorts>(
+    State(api): State<Api<P>>,
+    caller: Caller,
+    Ids(id): Ids<DeliveryId>,
+    query: Query,
+) -> Result<Response, Problem> {
+    let tenant = scoped(caller, query.read(merchant_asked)?)?;
+    // Read first: whose delivery it is must be known before anything is done to it.
+    api.delivery(id, tenant).await?;
+    match api.engine.retry(id).await? {
+        Reopening::Reopened(_) => {
+            let record = api.delivery(id, tenant).await?;
+            Ok(edge::json(StatusCode::ACCEPTED, &DeliveryView::of(&record.delivery)))
+        }
+        Reopening::StillPending => {
+            Err(Problem::conflict("delivery_pending", "the delivery is still being tried"))
+        }
+        Reopening::NothingToSend => {
+            let detail = "no endpoint wanted the event, so there is nothing to send again";
+            Err(Problem::conflict("nothing_to_send", detail))
+        }
+        Reopening::Unknown => Err(Problem::NotFound("delivery")),
+    }
+}
+
+fn filter(query: &mut Fields, caller: Caller) -> Result<(DeliveryFilter, PageRequest), Problem> {
+    let filter = DeliveryFilter {
+        merchant: scoped(caller, merchant_asked(query)?)?.filter(),
+        state: query.optional("state", parsed)?,
+        endpoint: query.optional("endpoint_id", parsed)?,
+        event_type: query.optional("event_type", event_type)?,
+        since: query.optional("since", parsed)?,
+        until: query.optional("until", parsed)?,
+    };
+    Ok((filter, page::request(query)?))
+}
+
+impl<P: ApiPorts> Api<P> {
+    async fn delivery(&self, id: DeliveryId, tenant: Tenant) -> Result<DeliveryRecord, Problem> {
+        let record = self.store().read_delivery(id).await?;
+        let record = record.ok_or(Problem::NotFound("delivery"))?;
+        tenant.owns(record.delivery.merchant_id, "delivery")?;
+        Ok(record)
+    }
+}
+
+impl<'a> DeliveryView<'a> {
+    pub(crate) fn of(delivery: &'a Delivery) -> Self {
+        let (next_attempt_at, via, failed_reason) = match delivery.progress {
+            Progress::Pending { due_at, lease: None } => (Some(due_at), None, None),
+            Progress::Pending { lease: Some(_), .. } | Progress::NotApply { .. } => {
+                (None, None, None)
+            }
+            Progress::Success { via, .. } => (None, Some(via), None),
+            Progress::Failed { reason, .. } => (None, None, Some(reason)),
+        };
+        Self {
+            id: delivery.id,
+            merchant_id: delivery.merchant_id,
+            event_id: delivery.event_id,
+            event_type: &delivery.event_type,
+            endpoint_id: delivery.endpoint_id,
+            state: delivery.state(),
+            round: delivery.round,
+            attempts: delivery.tries,
+            next_attempt_at,
+            created_at: delivery.created_at,
+            finished_at: delivery.finished_at(),
+            via,
+            failed_reason,
+            attempt_log: None,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,191 @@
+//! `/v1/endpoints`: a merchant's URLs. [`setup`] reads what one is made of. The signing secret is
+//! in the answer that creates it and nowhere else; extra headers often carry credentials, so their
+//! values go in and only their names come out.
+
+mod setup;
+
+use axum::extract::State;
+use axum::http::StatusCode;
+use axum::response::{IntoResponse, Response};
+use postback_domain::endpoint::{Endpoint, OffReason, Switch};
+use postback_domain::ids::{EndpointId, MerchantId};
+use postback_domain::signing::SigningSecret;
+use postback_domain::text::Label;
+use postback_domain::time::Timestamp;
+use postback_engine::ports::Entropy;
+use postback_engine::ports::catalog::Catalog;
+use serde::Serialize;
+
+use self::setup::Change;
+use super::auth::{Caller, scoped};
+use super::change::change;
+use super::fields::Fields;
+use super::input::{Body, Ids, Query};
+use super::merchants::PolicyView;
+use super::values::parsed;
+use super::{Api, ApiPorts, page};
+use crate::edge;
+use crate::problem::Problem;
+
+/// An endpoint as its merchant sees it.
+#[derive(Serialize)]
+struct EndpointView<'a> {
+    id: EndpointId,
+    merchant_id: MerchantId,
+    url: &'a str,
+    event_types: Vec<String>,
+    description: Option<&'a Label>,
+    enabled: bool,
+    retry_policy: Option<PolicyView>,
+    timeout_s: u64,
+    header_names: Vec<&'a str>,
+    health: HealthView,
+    created_at: Timestamp,
+    /// Only in the answer that creates it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    secret: Option<&'a str>,
+}
+
+/// Whether it is called, and if not, since when and on whose word.
+#[derive(Serialize)]
+#[serde(tag = "status", rename_all = "lowercase")]
+enum HealthView {
+    Enabled,
+    Disabled { since: Timestamp, reason: &'static str },
+}
+
+pub(crate) async fn create<P: ApiPorts>(
+    State(api): State<Api<P>>,
+    caller: Caller,
+    query: Query,
+    body: Body,
+) -> Result<Response, Problem> {
+    let merchant = scoped(caller, query.read(merchant_asked)?)?.merchant()?;
+    let id = EndpointId::from_bits(api.entropy().id_bits());
+    let secret = SigningSecret::mint(api.entropy().key_bytes());
+    let new = setup::New { id, merchant, secret: secret.clone(), now: api.now() };
+    let allowed = api.settings.destinations;
+    let endpoint = body.read(|fields| setup::endpoint(fields, new, allowed))?;
+    let written = api.store().create_endpoint(endpoint.clone()).await;
+    written.map_err(|error| Problem::of_write(error, "merchant"))?;
+    let shown_once = EndpointView { secret: Some(secret.expose()), ..EndpointView::of(&endpoint) };
+    Ok(edge::json(StatusCode::CREATED, &shown_once))
+}
+
+pub(crate) async fn list<P: ApiPorts>(
+    State(api): State<Api<P>>,
+    caller: Caller,
+    query: Query,
+) -> Result<Response, Problem> {
+    let (asked, request) =
+        query.read(|query| Ok((merchant_asked(query)?, page::request(query)?)))?;
+    let merchant = scoped(caller, asked)?.merchant()?;
+    let endpoints = api.store().list_endpoints(merchant, request).await?;
+    Ok(page::answer(&endpoints, EndpointView::of))
+}
+
+pub(crate) async fn read<P: ApiPorts>(
+    State(api): State<Api<P>>,
+    caller: Caller,
+    Ids(id): Ids<EndpointId>,
+    query: Query,
+) -> Result<Response, Problem> {
+    let merchant = scoped(caller, query.read(merchant_asked)?)?.merchant()?;
+    let endpoint = api.store().read_endpoint(merchant, id).await?;
+    let endpoint = endpoint.ok_or(Problem::NotFound("endpoint"))?;
+    Ok(edge::json(StatusCode::OK, &EndpointView::of(&endpoint)))
+}
+
+pub(crate) async fn patch<P: ApiPorts>(
+    State(api): State<Api<P>>,
+    caller: Caller,
+    Ids(id): Ids<EndpointId>,
+    query: Query,
+    body: Body,
+) -> Result<Response, Problem> {
+    let merchant = scoped(caller, query.read(merchant_asked)?)?.merchant()?;
+    let wanted = body.read(|fields| Change::read(fields, api.settings.destinations))?;
+    let (store, now) = (api.store(), api.now());
+    let changed = change(
+        "endpoint",
+        || store.read_endpoint(merchant, id),
+        |endpoint| {
+            wanted.clone().apply(endpoint, now);
+            Ok(())
+        },
+        |endpoint| store.replace_endpoint(endpoint),
+    )
+    .await?;
+    if !changed.before.is_enabled() && changed.after.is_enabled() {
+        api.wake(id).await;
+    }
+    Ok(edge::json(StatusCode::OK, &EndpointView::of(&changed.after)))
+}
+
+pub(crate) async fn delete<P: ApiPorts>(
+    State(api): State<Api<P>>,
+    caller: Caller,
+    Ids(id): Ids<EndpointId>,
+    query: Query,
+) -> Result<Response, Problem> {
+    let merchant = scoped(caller, query.read(merchant_asked)?)?.merchant()?;
+    let deleted = api.store().delete_endpoint(merchant, id).await;
+    deleted.map_err(|error| Problem::of_write(error, "endpoint"))?;
+    Ok(StatusCode::NO_CONTENT.into_response())
+}
+
+/// The merchant that an operator acts for.
+pub(crate) fn merchant_asked(query: &mut Fields) -> Result<Option<MerchantId>, Problem> {
+    query.optional("merchant_id", parsed)
+}
+
+impl<P: ApiPorts> Api<P> {
+    /// Has what waited for an endpoint tried now. The change itself is made, so a failure here is
+    /// not the caller's: its deliveries are looked at again within the hour anyway.
+    async fn wake(&self, id: EndpointId) {
+        match self.engine.wake(id).await {
+            Ok(0) => {}
+            Ok(woken) => {
+                tracing::info!(endpoint.id = %id, deliveries = woken, "{id} is on again: {woken} deliveries woken");
+            }
+            Err(error) => tracing::warn!(
+                error = &error as &dyn std::error::Error,
+                endpoint.id = %id,
+                "{id} is on again, and its deliveries could not be woken"
+            ),
+        }
+    }
+}
+
+impl<'a> EndpointView<'a> {
+    fn of(endpoint: &'a Endpoint) -> Self {
+        Self {
+            id: endpoint.id,
+            merchant_id: endpoint.merchant_id,
+            url: endpoint.url.as_str(),
+            event_types: endpoint.event_types.iter().map(ToString::to_string).collect(),
+            description: endpoint.description.as_ref(),
+            enabled: endpoint.is_enabled(),
+            retry_policy: endpoint.retry_policy.as_ref().map(PolicyView::of),
+            timeout_s: endpoint.timeout.get().as_secs(),
+            header_names: endpoint.headers.iter().map(|header| header.name()).collect(),
+            health: HealthView::of(endpoint.switch),
+            created_at: endpoint.created_at,
+            secret: None,
+        }
+    }
+}
+
+impl HealthView {
+    fn of(switch: Switch) -> Self {
+        match switch {
+            Switch::On => Self::Enabled,
+            Switch::Off { since, reason: OffReason::Asked } => {
+                Self::Disabled { since, reason: "asked" }
+            }
+            Switch::Off { since, reason: OffReason::Gone } => {
+                Self::Disabled { since, reason: "gone" }
+            }
+        }
+    }
+}

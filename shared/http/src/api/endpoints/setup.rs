@@ -1,0 +1,134 @@
+//! What an endpoint is made of, read from a body. Creating one is changing the plainest one.
+
+use postback_domain::delivery::retry::RetryPolicy;
+use postback_domain::endpoint::{
+    AttemptTimeout, Destinations, Endpoint, EndpointUrl, EventFilter, ExtraHeader, OffReason,
+    Switch,
+};
+use postback_domain::ids::{EndpointId, MerchantId};
+use postback_domain::limits::{
+    ATTEMPT_TIMEOUT_MAX, FILTERS_PER_ENDPOINT_MAX, HEADERS_PER_ENDPOINT_MAX,
+};
+use postback_domain::signing::SigningSecret;
+use postback_domain::text::Label;
+use postback_domain::time::Timestamp;
+use serde_json::Value;
+
+use crate::api::fields::{Fields, Patch};
+use crate::api::values::{flag, label, list, parsed, retry_policy, text, texts_by_name, whole};
+use crate::problem::Problem;
+
+/// What a new endpoint has that its merchant does not choose.
+#[derive(Debug)]
+pub(super) struct New {
+    pub(super) id: EndpointId,
+    pub(super) merchant: MerchantId,
+    pub(super) secret: SigningSecret,
+    pub(super) now: Timestamp,
+}
+
+/// What a PATCH says.
+#[derive(Debug, Clone)]
+pub(super) struct Change {
+    url: Option<EndpointUrl>,
+    event_types: Patch<Vec<EventFilter>>,
+    description: Patch<Label>,
+    enabled: Option<bool>,
+    retry_policy: Patch<RetryPolicy>,
+    timeout: Patch<AttemptTimeout>,
+    headers: Patch<Vec<ExtraHeader>>,
+}
+
+/// A new endpoint.
+pub(super) fn endpoint(
+    fields: &mut Fields,
+    new: New,
+    allowed: Destinations,
+) -> Result<Endpoint, Problem> {
+    let change = Change::read(fields, allowed)?;
+    let mut endpoint = Endpoint {
+        id: new.id,
+        merchant_id: new.merchant,
+        url: change.url.clone().ok_or_else(|| Problem::missing("url"))?,
+        event_types: every_type(),
+        description: None,
+        switch: Switch::On,
+        retry_policy: None,
+        timeout: AttemptTimeout::default(),
+        headers: Vec::new(),
+        secrets: vec![new.secret],
+        created_at: new.now,
+        revision: 0,
+    };
+    change.apply(&mut endpoint, new.now);
+    Ok(endpoint)
+}
+
+impl Change {
+    pub(super) fn read(fields: &mut Fields, allowed: Destinations) -> Result<Self, Problem> {
+        let url =
+            |value| EndpointUrl::parse(&text(value)?, allowed).map_err(|error| error.to_string());
+        Ok(Self {
+            url: fields.change("url", url)?,
+            event_types: fields
+                .patch("event_types", |value| list(value, 1..=FILTERS_PER_ENDPOINT_MAX, parsed))?,
+            description: fields.patch("description", label)?,
+            enabled: fields.change("enabled", flag)?,
+            retry_policy: fields.patch("retry_policy", retry_policy)?,
+            timeout: fields.patch("timeout_s", timeout)?,
+            headers: fields.patch("headers", headers)?,
+        })
+    }
+
+    pub(super) fn apply(self, endpoint: &mut Endpoint, now: Timestamp) {
+        if let Some(url) = self.url {
+            endpoint.url = url;
+        }
+        self.event_types.apply_or(&mut endpoint.event_types, every_type);
+        self.description.apply_to(&mut endpoint.description);
+        endpoint.switch = switched(endpoint.switch, self.enabled, now);
+        self.retry_policy.apply_to(&mut endpoint.retry_policy);
+        self.timeout.apply_or(&mut endpoint.timeout, AttemptTimeout::default);
+        self.headers.apply_or(&mut endpoint.headers, Vec::new);
+        endpoint.revision = endpoint.revision.saturating_add(1);
+    }
+}
+
+/// An endpoint that is off already keeps its reason: that it answered 410 stays worth knowing.
+fn switched(switch: Switch, enabled: Option<bool>, now: Timestamp) -> Switch {
+    match (enabled, switch) {
+        (None, unchanged) => unchanged,
+        (Some(true), _) => Switch::On,
+        (Some(false), Switch::On) => Switch::Off { since: now, reason: OffReason::Asked },
+        (Some(false), off @ Switch::Off { .. }) => off,
+    }
+}
+
+fn every_type() -> Vec<EventFilter> {
+    vec![EventFilter::Every]
+}
+
+fn timeout(value: Value) -> Result<AttemptTimeout, String> {
+    let secs = whole(&value, 1..=ATTEMPT_TIMEOUT_MAX.as_secs())?;
+    AttemptTimeout::from_secs(secs).map_err(|error| error.to_string())
+}
+
+fn headers(value: Value) -> Result<Vec<ExtraHeader>, String> {
+    let texts = texts_by_name(value)?;
+    if texts.len() > HEADERS_PER_ENDPOINT_MAX {
+        return Err(format!("must have at most {HEADERS_PER_ENDPOINT_MAX} headers"));
+    }
+    let mut headers: Vec<ExtraHeader> = Vec::with_capacity(texts.len());
+    for (name, value) in texts {
+        let header = ExtraHeader::parse(&name, &value).map_err(|error| error.to_string())?;
+        // Names that differ in case alone are one header to HTTP.
+        if headers.iter().any(|known| known.name() == header.name()) {
+            return Err(format!("header `{}` is given twice", header.name()));
+        }
+        headers.push(header);
+    }
+    Ok(headers)
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,132 @@
+//! `/v1/merchants/{id}/keys`: a merchant's API keys. The key itself is in the answer that creates
+//! it and nowhere else; what is kept is its digest.
+
+use axum::extract::State;
+use axum::http::StatusCode;
+use axum::response::{IntoResponse, Response};
+use postback_domain::ids::{KeyId, MerchantId};
+use postback_domain::key::{ApiKey, Scope, Token};
+use postback_domain::text::Label;
+use postback_domain::time::Timestamp;
+use postback_engine::ports::Entropy;
+use postback_engine::ports::catalog::Catalog;
+use serde::Serialize;
+use serde_json::Value;
+
+use super::auth::Admin;
+use super::input::{Body, Ids, Query};
+use super::values::{self, label};
+use super::{Api, ApiPorts, page};
+use crate::edge;
+use crate::problem::Problem;
+
+/// A key as its operator sees it.
+#[derive(Serialize)]
+struct KeyView<'a> {
+    id: KeyId,
+    merchant_id: MerchantId,
+    name: &'a Label,
+    scopes: &'a [Scope],
+    created_at: Timestamp,
+    last_used_at: Option<Timestamp>,
+    /// Only in the answer that creates it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    key: Option<&'a str>,
+}
+
+pub(crate) async fn create<P: ApiPorts>(
+    State(api): State<Api<P>>,
+    _: Admin,
+    Ids(merchant_id): Ids<MerchantId>,
+    body: Body,
+) -> Result<Response, Problem> {
+    let id = KeyId::from_bits(api.entropy().id_bits());
+    let token = Token::mint(id, api.entropy().key_bytes());
+    let key = body.read(|fields| {
+        let scopes = fields.optional("scopes", scopes)?;
+        Ok(ApiKey {
+            id,
+            merchant_id,
+            name: fields.required("name", label)?,
+            scopes: scopes.unwrap_or_else(|| vec![Scope::Read, Scope::Write]),
+            digest: token.digest(),
+            created_at: api.now(),
+            last_used_at: None,
+        })
+    })?;
+    let written = api.store().create_key(key.clone()).await;
+    written.map_err(|error| Problem::of_write(error, "merchant"))?;
+    let shown_once = KeyView { key: Some(token.expose()), ..KeyView::of(&key) };
+    Ok(edge::json(StatusCode::CREATED, &shown_once))
+}
+
+pub(crate) async fn list<P: ApiPorts>(
+    State(api): State<Api<P>>,
+    _: Admin,
+    Ids(merchant): Ids<MerchantId>,
+    query: Query,
+) -> Result<Response, Problem> {
+    let request = query.read(page::request)?;
+    if api.store().read_merchant(merchant).await?.is_none() {
+        return Err(Problem::NotFound("merchant"));
+    }
+    let keys = api.store().list_keys(merchant, request).await?;
+    Ok(page::answer(&keys, KeyView::of))
+}
+
+pub(crate) async fn delete<P: ApiPorts>(
+    State(api): State<Api<P>>,
+    _: Admin,
+    Ids((merchant, key)): Ids<(MerchantId, KeyId)>,
+) -> Result<Response, Problem> {
+    let deleted = api.store().delete_key(merchant, key).await;
+    deleted.map_err(|error| Problem::of_write(error, "key"))?;
+    Ok(StatusCode::NO_CONTENT.into_response())
+}
+
+/// One or two scopes; naming one twice says nothing new.
+fn scopes(value: Value) -> Result<Vec<Scope>, String> {
+    let scope = |value| match value {
+        Value::String(text) if text == "read" => Ok(Scope::Read),
+        Value::String(text) if text == "write" => Ok(Scope::Write),
+        _ => Err("must be `read` or `write`".to_owned()),
+    };
+    let mut scopes = values::list(value, 1..=2, scope)?;
+    scopes.sort_unstable();
+    scopes.dedup();
+    Ok(scopes)
+}
+
+impl<'a> KeyView<'a> {
+    fn of(key: &'a ApiKey) -> Self {
+        Self {
+            id: key.id,
+            merchant_id: key.merchant_id,
+            name: &key.name,
+            scopes: &key.scopes,
+            created_at: key.created_at,
+            last_used_at: key.last_used_at,
+            key: None,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::json;
+
+    #[test]
+    fn scopes_are_parsed() {
+        for (value, expected) in [
+            (json!(["read"]), Some(vec![Scope::Read])),
+            (json!(["write", "read"]), Some(vec![Scope::Read, Scope::Write])),
+            (json!(["write", "write"]), Some(vec![Scope::Write])),
+            (json!([]), None),
+            (json!(["admin"]), None),
+            (json!("read"), None),
+        ] {
+            assert_eq!(scopes(value.clone()).ok(), expected, "{value}");
+        }
+    }
+}

@@ -1,0 +1,143 @@
+//! `/v1/merchants`: tenants, set up by the operator.
+
+use axum::extract::State;
+use axum::http::StatusCode;
+use axum::response::Response;
+use postback_domain::delivery::retry::RetryPolicy;
+use postback_domain::ids::MerchantId;
+use postback_domain::merchant::Merchant;
+use postback_domain::text::Label;
+use postback_domain::time::Timestamp;
+use postback_engine::ports::Entropy;
+use postback_engine::ports::catalog::Catalog;
+use serde::Serialize;
+use serde_json::Number;
+
+use super::auth::Admin;
+use super::change::change;
+use super::fields::{Fields, Patch};
+use super::input::{Body, Ids, Query};
+use super::values::{label, retry_policy, waits_s};
+use super::{Api, ApiPorts, page};
+use crate::edge;
+use crate::problem::Problem;
+
+/// A merchant as its operator sees it.
+#[derive(Serialize)]
+struct MerchantView<'a> {
+    id: MerchantId,
+    name: &'a Label,
+    external_id: Option<&'a Label>,
+    retry_policy: Option<PolicyView>,
+    created_at: Timestamp,
+}
+
+/// A retry policy as it was given.
+#[derive(Serialize)]
+pub(crate) struct PolicyView {
+    waits_s: Vec<Number>,
+}
+
+/// What a PATCH says.
+#[derive(Debug, Clone)]
+struct Change {
+    name: Option<Label>,
+    external_id: Patch<Label>,
+    retry_policy: Patch<RetryPolicy>,
+}
+
+pub(crate) async fn create<P: ApiPorts>(
+    State(api): State<Api<P>>,
+    _: Admin,
+    body: Body,
+) -> Result<Response, Problem> {
+    let merchant = body.read(|fields| {
+        Ok(Merchant {
+            id: MerchantId::from_bits(api.entropy().id_bits()),
+            name: fields.required("name", label)?,
+            external_id: fields.optional("external_id", label)?,
+            retry_policy: fields.optional("retry_policy", retry_policy)?,
+            created_at: api.now(),
+            revision: 1,
+        })
+    })?;
+    let written = api.store().create_merchant(merchant.clone()).await;
+    written.map_err(|error| Problem::of_write(error, "merchant"))?;
+    Ok(edge::json(StatusCode::CREATED, &MerchantView::of(&merchant)))
+}
+
+pub(crate) async fn list<P: ApiPorts>(
+    State(api): State<Api<P>>,
+    _: Admin,
+    query: Query,
+) -> Result<Response, Problem> {
+    let request = query.read(page::request)?;
+    let merchants = api.store().list_merchants(request).await?;
+    Ok(page::answer(&merchants, MerchantView::of))
+}
+
+pub(crate) async fn read<P: ApiPorts>(
+    State(api): State<Api<P>>,
+    _: Admin,
+    Ids(id): Ids<MerchantId>,
+) -> Result<Response, Problem> {
+    let merchant = api.store().read_merchant(id).await?.ok_or(Problem::NotFound("merchant"))?;
+    Ok(edge::json(StatusCode::OK, &MerchantView::of(&merchant)))
+}
+
+pub(crate) async fn patch<P: ApiPorts>(
+    State(api): State<Api<P>>,
+    _: Admin,
+    Ids(id): Ids<MerchantId>,
+    body: Body,
+) -> Result<Response, Problem> {
+    let wanted = body.read(Change::read)?;
+    let store = api.store();
+    let changed = change(
+        "merchant",
+        || store.read_merchant(id),
+        |merchant| {
+            wanted.clone().apply(merchant);
+            Ok(())
+        },
+        |merchant| store.replace_merchant(merchant),
+    );
+    Ok(edge::json(StatusCode::OK, &MerchantView::of(&changed.await?.after)))
+}
+
+impl Change {
+    fn read(fields: &mut Fields) -> Result<Self, Problem> {
+        Ok(Self {
+            name: fields.change("name", label)?,
+            external_id: fields.patch("external_id", label)?,
+            retry_policy: fields.patch("retry_policy", retry_policy)?,
+        })
+    }
+
+    fn apply(self, merchant: &mut Merchant) {
+        if let Some(name) = self.name {
+            merchant.name = name;
+        }
+        self.external_id.apply_to(&mut merchant.external_id);
+        self.retry_policy.apply_to(&mut merchant.retry_policy);
+        merchant.revision = merchant.revision.saturating_add(1);
+    }
+}
+
+impl<'a> MerchantView<'a> {
+    fn of(merchant: &'a Merchant) -> Self {
+        Self {
+            id: merchant.id,
+            name: &merchant.name,
+            external_id: merchant.external_id.as_ref(),
+            retry_policy: merchant.retry_policy.as_ref().map(PolicyView::of),
+            created_at: merchant.created_at,
+        }
+    }
+}
+
+impl PolicyView {
+    pub(crate) fn of(policy: &RetryPolicy) -> Self {
+        Self { waits_s: waits_s(policy) }
+    }
+}

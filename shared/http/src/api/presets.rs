@@ -1,0 +1,55 @@
+//! `/v1/presets`: the providers whose scheme is known.
+
+use axum::http::StatusCode;
+use axum::response::Response;
+use postback_verify::{Preset, presets};
+use serde::Serialize;
+
+use super::auth::Admin;
+use super::input::Query;
+use crate::edge;
+use crate::problem::Problem;
+
+/// A preset as an operator chooses it.
+#[derive(Serialize)]
+struct PresetView {
+    name: &'static str,
+    title: &'static str,
+    docs: &'static str,
+    confidence: &'static str,
+    /// The names that `config` of a source must have.
+    config: &'static [String],
+    covers_body: bool,
+    replay_protection: bool,
+    caveats: &'static [String],
+    event_types: Vec<&'static str>,
+}
+
+/// All presets: they are few and fixed, so there are no pages.
+#[derive(Serialize)]
+struct Presets {
+    data: Vec<PresetView>,
+    next: Option<String>,
+}
+
+pub(crate) async fn list(_: Admin, query: Query) -> Result<Response, Problem> {
+    query.read(|_| Ok(()))?;
+    let data = presets().iter().map(PresetView::of).collect();
+    Ok(edge::json(StatusCode::OK, &Presets { data, next: None }))
+}
+
+impl PresetView {
+    fn of(preset: &'static Preset) -> Self {
+        Self {
+            name: &preset.name,
+            title: &preset.title,
+            docs: &preset.docs,
+            confidence: &preset.confidence,
+            config: preset.scheme.config_names(),
+            covers_body: preset.covers_body,
+            replay_protection: preset.replay_protection,
+            caveats: &preset.caveats,
+            event_types: preset.samples.iter().map(|sample| sample.event_type.as_str()).collect(),
+        }
+    }
+}

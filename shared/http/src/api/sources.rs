@@ -1,0 +1,132 @@
+//! `/v1/sources`: provider connections, set up by the operator. [`setup`] reads and checks what one
+//! is made of. Secrets go in and never come out.
+
+mod setup;
+
+use axum::extract::State;
+use axum::http::StatusCode;
+use axum::response::{IntoResponse, Response};
+use postback_domain::ids::{MerchantId, SourceId};
+use postback_domain::source::{SchemeChoice, Source, Tolerance};
+use postback_domain::text::Label;
+use postback_domain::time::Timestamp;
+use postback_engine::ports::Entropy;
+use postback_engine::ports::catalog::Catalog;
+use postback_verify::Config;
+use serde::Serialize;
+use serde_json::value::RawValue;
+
+use self::setup::Change;
+use super::auth::Admin;
+use super::change::change;
+use super::input::{Body, Ids, Query};
+use super::values::parsed;
+use super::{Api, ApiPorts, page};
+use crate::edge;
+use crate::problem::Problem;
+
+/// A source as its operator sees it.
+#[derive(Serialize)]
+struct SourceView<'a> {
+    id: SourceId,
+    merchant_id: MerchantId,
+    name: Option<&'a Label>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    preset: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    scheme: Option<&'a RawValue>,
+    /// How many there are; they themselves are never shown.
+    secrets_count: usize,
+    config: &'a Config,
+    /// Absent: what the scheme suggests. Null: not checked.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    tolerance_s: Option<Option<u64>>,
+    ingest_url: String,
+    created_at: Timestamp,
+}
+
+pub(crate) async fn create<P: ApiPorts>(
+    State(api): State<Api<P>>,
+    _: Admin,
+    body: Body,
+) -> Result<Response, Problem> {
+    let id = SourceId::from_bits(api.entropy().id_bits());
+    let source = body.read(|fields| setup::source(fields, id, api.now()))?;
+    let written = api.store().create_source(source.clone()).await;
+    written.map_err(|error| Problem::of_write(error, "merchant"))?;
+    Ok(edge::json(StatusCode::CREATED, &api.source_view(&source)))
+}
+
+pub(crate) async fn list<P: ApiPorts>(
+    State(api): State<Api<P>>,
+    _: Admin,
+    query: Query,
+) -> Result<Response, Problem> {
+    let (merchant, request) = query.read(|query| {
+        Ok((query.optional("merchant_id", parsed::<MerchantId>)?, page::request(query)?))
+    })?;
+    let sources = api.store().list_sources(merchant, request).await?;
+    Ok(page::answer(&sources, |source| api.source_view(source)))
+}
+
+pub(crate) async fn read<P: ApiPorts>(
+    State(api): State<Api<P>>,
+    _: Admin,
+    Ids(id): Ids<SourceId>,
+) -> Result<Response, Problem> {
+    let source = api.store().read_source(id).await?.ok_or(Problem::NotFound("source"))?;
+    Ok(edge::json(StatusCode::OK, &api.source_view(&source)))
+}
+
+pub(crate) async fn patch<P: ApiPorts>(
+    State(api): State<Api<P>>,
+    _: Admin,
+    Ids(id): Ids<SourceId>,
+    body: Body,
+) -> Result<Response, Problem> {
+    let wanted = body.read(Change::read)?;
+    let store = api.store();
+    let changed = change(
+        "source",
+        || store.read_source(id),
+        |source| wanted.clone().apply(source),
+        |source| store.replace_source(source),
+    );
+    Ok(edge::json(StatusCode::OK, &api.source_view(&changed.await?.after)))
+}
+
+pub(crate) async fn delete<P: ApiPorts>(
+    State(api): State<Api<P>>,
+    _: Admin,
+    Ids(id): Ids<SourceId>,
+) -> Result<Response, Problem> {
+    let deleted = api.store().delete_source(id).await;
+    deleted.map_err(|error| Problem::of_write(error, "source"))?;
+    Ok(StatusCode::NO_CONTENT.into_response())
+}
+
+impl<P: ApiPorts> Api<P> {
+    fn source_view<'a>(&self, source: &'a Source) -> SourceView<'a> {
+        let (preset, scheme) = match &source.scheme {
+            SchemeChoice::Preset(preset) => (Some(preset.name.as_str()), None),
+            SchemeChoice::Own(scheme) => (None, serde_json::from_str(scheme.as_json()).ok()),
+        };
+        let base_url = self.settings.public_base_url.trim_end_matches('/');
+        SourceView {
+            id: source.id,
+            merchant_id: source.merchant_id,
+            name: source.name.as_ref(),
+            preset,
+            scheme,
+            secrets_count: source.secrets.len(),
+            config: &source.config,
+            tolerance_s: match source.tolerance {
+                Tolerance::SchemeDefault => None,
+                Tolerance::Unchecked => Some(None),
+                Tolerance::Within(age) => Some(Some(age.as_secs())),
+            },
+            ingest_url: format!("{base_url}/in/{}", source.id),
+            created_at: source.created_at,
+        }
+    }
+}
