@@ -1,10 +1,9 @@
 //! The API: how people set Postback up and see what happened. Generic over the ports; every
-//! handler reads its input, asks [`auth`] whose objects it may touch, makes one or two port calls,
+//! handler reads its input, asks `auth` whose objects it may touch, makes one or two port calls,
 //! and shows the outcome.
 //!
-//! Reading order: [`auth`] (who calls, and the one tenant check), [`input`] with [`fields`] and
-//! [`values`] (how a request is read), [`page`] and [`change`] (how lists and PATCH work), then one
-//! file a noun.
+//! Reading order: `auth` (who calls, and the one tenant check), `input` with `fields` and `values`
+//! (how a request is read), `page` and `change` (how lists and PATCH work), then one file a noun.
 
 mod auth;
 mod change;

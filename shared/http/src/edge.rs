@@ -59,11 +59,13 @@ fn declared_length(headers: &HeaderMap) -> Option<u64> {
     headers.get(header::CONTENT_LENGTH)?.to_str().ok()?.parse().ok()
 }
 
-/// A JSON answer.
+/// A JSON answer. Never cached: it may hold a key that is shown once, and is out of date at once.
 pub(crate) fn json(status: StatusCode, view: &impl Serialize) -> Response {
     let body = serde_json::to_vec(view).expect("views have text keys and finite numbers");
     let content_type = HeaderValue::from_static("application/json");
-    (status, [(header::CONTENT_TYPE, content_type)], body).into_response()
+    let cached = HeaderValue::from_static("no-store");
+    let headers = [(header::CONTENT_TYPE, content_type), (header::CACHE_CONTROL, cached)];
+    (status, headers, body).into_response()
 }
 
 #[cfg(test)]

@@ -121,9 +121,17 @@ fn refused(source: SourceId, error: AcceptError) -> Problem {
 fn report(source: SourceId, refusal: Refusal) {
     let code = refusal.code();
     if refusal.is_misconfiguration() {
-        tracing::warn!(source.id = %source, refusal = code, "{source} can verify nothing: {refusal}");
+        tracing::warn!(
+            source.id = %source,
+            refusal = code,
+            "{source} can verify nothing: {refusal}"
+        );
     } else {
-        tracing::info!(source.id = %source, refusal = code, "{source} refused a request: {refusal}");
+        tracing::info!(
+            source.id = %source,
+            refusal = code,
+            "{source} refused a request: {refusal}"
+        );
     }
 }
 

@@ -114,3 +114,84 @@ fn input_value<'r>(
         Sent::Never | Sent::Repeatedly => None,
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn scheme(id: &str, event_type: &str) -> Scheme {
+        let record = format!(
+            r#"{{"kind":"token","sig":[{{"from":"header:s","enc":"text"}}],
+            "id":{id},"type":{event_type}}}"#
+        );
+        Scheme::parse(&record).expect("scheme")
+    }
+
+    /// Identifies with an id selector and expects this id, or the fallback.
+    #[track_caller]
+    fn check(id: &str, body: &str, expected: Option<&str>) {
+        let headers: [(&str, &[u8]); 5] = [
+            ("Id", b" h1 "),
+            ("Twice", b"a"),
+            ("twice", b"a"),
+            ("Latin-1", b"caf\xe9"),
+            ("Empty", b" "),
+        ];
+        let request =
+            Request { query: "q=q%201&r=1&r=1", headers: &headers, body: body.as_bytes() };
+        let identity = scheme(id, id).identify(&request);
+        match expected {
+            Some(expected) => {
+                assert_eq!(identity.provider_event_id, expected);
+                assert_eq!(identity.id_origin, IdOrigin::Provider);
+                assert_eq!(identity.event_type, expected);
+            }
+            None => {
+                let hash = to_hex(Hash::Sha256.of(body.as_bytes()).as_bytes());
+                assert_eq!(identity.provider_event_id, hash);
+                assert_eq!(identity.id_origin, IdOrigin::BodyHash);
+                assert_eq!(identity.event_type, UNKNOWN_TYPE);
+            }
+        }
+    }
+
+    #[test]
+    fn joins_what_it_finds() {
+        check(r#"["json:/id"]"#, r#"{"id":"evt_1"}"#, Some("evt_1"));
+        check(r#"["json:/id"]"#, r#"{"id":12345678901234567890}"#, Some("12345678901234567890"));
+        check(r#"["json:/a","=:","json:/b"]"#, r#"{"a":1.0,"b":false}"#, Some("1.0:false"));
+        check(r#"["header:id","=/","query:q"]"#, "", Some("h1/q 1"));
+        check(r#"["form:data[id]"]"#, "data%5Bid%5D=7&x=1", Some("7"));
+        check(r#"["json:/id"]"#, r#"{"id":"first","id":"last"}"#, Some("last"));
+        check(r#"["json:/id"]"#, r#"{"id":"Zürich"}"#, Some("Zürich"));
+    }
+
+    #[test]
+    fn falls_back() {
+        check("[]", r#"{"id":"evt_1"}"#, None);
+        check(r#"["json:/id"]"#, r#"{"id":null}"#, None);
+        check(r#"["json:/id"]"#, r#"{"id":{"id":1}}"#, None);
+        check(r#"["json:/id"]"#, r#"{"id":"evt_1"} trailing"#, None);
+        check(r#"["json:/id"]"#, r#"{"id":""}"#, None);
+        check(r#"["json:/id"]"#, r#"{"id":"a\nb"}"#, None);
+        check(r#"["json:/a","=:","json:/b"]"#, r#"{"a":1}"#, None);
+        for absent in ["header:none", "header:twice", "header:latin-1", "header:empty", "query:r"] {
+            check(&format!(r#"["{absent}"]"#), "{}", None);
+        }
+    }
+
+    #[test]
+    fn bounds_both_texts() {
+        let identify = |bytes: usize| {
+            let body = format!(r#"{{"id":"{}"}}"#, "x".repeat(bytes));
+            let request = Request { query: "", headers: &[("", ""); 0], body: body.as_bytes() };
+            let identity = scheme(r#"["json:/id"]"#, r#"["json:/id"]"#).identify(&request);
+            (identity.id_origin, identity.event_type.len())
+        };
+        let unknown = UNKNOWN_TYPE.len();
+        assert_eq!(identify(EVENT_TYPE_BYTES_MAX), (IdOrigin::Provider, EVENT_TYPE_BYTES_MAX));
+        assert_eq!(identify(EVENT_TYPE_BYTES_MAX + 1), (IdOrigin::Provider, unknown));
+        assert_eq!(identify(EVENT_ID_BYTES_MAX), (IdOrigin::Provider, unknown));
+        assert_eq!(identify(EVENT_ID_BYTES_MAX + 1), (IdOrigin::BodyHash, unknown));
+    }
+}

@@ -69,7 +69,7 @@ static PRESETS: LazyLock<Vec<Preset>> = LazyLock::new(|| {
     presets
 });
 
-/// All presets, sorted by name. The first call parses them, about a millisecond's work.
+/// All presets, sorted by name. The first call parses them.
 pub fn presets() -> &'static [Preset] {
     &PRESETS
 }

@@ -136,8 +136,8 @@ impl Segment {
             let absent = match part {
                 Part::Input { input, .. } => filling.inputs.get(input)?.is_none(),
                 Part::Timestamp => filling.timestamp.is_none(),
-                Part::Config(name) => filling.inputs.config(name).is_none(),
-                Part::Literal(_) | Part::Body | Part::Secret => false,
+                // A configured input is never optional: leaving it out is a mistake to report.
+                Part::Config(_) | Part::Literal(_) | Part::Body | Part::Secret => false,
             };
             if absent {
                 return Ok(false);
@@ -244,6 +244,7 @@ mod tests {
             ("{header:none}", Err(Refusal::MissingInput)),
             ("{json:/b}", Err(Refusal::MissingInput)),
             ("{config:none}", Err(Refusal::MissingConfig)),
+            ("[[{config:none}]]", Err(Refusal::MissingConfig)),
             ("{header:x-two}", Err(Refusal::DuplicateHeader)),
             ("[[{header:x-two}]]", Err(Refusal::DuplicateHeader)),
         ] {

@@ -28,5 +28,6 @@ pub mod receiver;
 pub mod server;
 pub mod sign;
 pub mod stack;
+pub mod tmpfs;
 pub mod webhook;
 pub mod wire;

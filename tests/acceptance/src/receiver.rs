@@ -118,10 +118,18 @@ impl Receiver {
     /// When they do not come before the deadline.
     #[track_caller]
     pub fn wait_for(&self, count: usize) -> Vec<Receipt> {
-        let state = self.shared.wait_until(|state| state.receipts.len() >= count);
-        let got = state.receipts.len();
+        self.wait_for_count(count);
+        self.receipts()
+    }
+
+    /// Waits until there are at least this many receipts, without a look at them.
+    ///
+    /// # Panics
+    /// When they do not come before the deadline.
+    #[track_caller]
+    pub fn wait_for_count(&self, count: usize) {
+        let got = self.shared.wait_until(|state| state.receipts.len() >= count).receipts.len();
         assert!(got >= count, "{got} of {count} requests came to {}", self.address);
-        state.receipts.clone()
     }
 
     /// Waits until everything that a dead server had sent is recorded and its connections are

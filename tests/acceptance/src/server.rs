@@ -3,6 +3,7 @@
 //! What the process prints goes to files, so that nothing is lost however it ends and no pipe can
 //! fill up. A server that a test leaves running is killed on drop.
 
+use std::env;
 use std::fs::{self, File};
 use std::io;
 use std::net::SocketAddr;
@@ -83,9 +84,13 @@ impl Launch {
             .stdin(Stdio::null())
             .stdout(create(&stdout))
             .stderr(create(&stderr));
-        for name in ["POSTBACK_ADMIN_KEY", "POSTBACK_URL", "POSTBACK_HOST_HEADER", "RUST_LOG"] {
-            command.env_remove(name);
+        // The environment of a developer must not decide what a test sees.
+        for (name, _) in env::vars_os() {
+            if name.to_string_lossy().starts_with("POSTBACK_") {
+                command.env_remove(name);
+            }
         }
+        command.env("POSTBACK_LOG", "debug");
         if let Some(key) = &self.admin_key {
             command.env("POSTBACK_ADMIN_KEY", key);
         }

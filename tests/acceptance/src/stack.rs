@@ -86,6 +86,11 @@ impl Stack {
         &self.client
     }
 
+    /// The operator's key.
+    pub fn admin_key(&self) -> &str {
+        &self.admin_key
+    }
+
     /// Whoever has the admin key.
     pub fn admin(&self) -> Caller {
         Caller::new(&self.client, Some(&self.admin_key))

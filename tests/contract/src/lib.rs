@@ -1,1 +1,99 @@
-//! placeholder
+//! What every store must do, written against the engine's ports alone. An adapter joins with one
+//! line in its own tests:
+//!
+//! ```ignore
+//! postback_contract::suite!(fresh_store);
+//! ```
+//!
+//! where `fresh_store` is an async function that answers with an empty store, and whatever must
+//! live as long as it does. Each case gets a store of its own.
+//!
+//! Reading order: [`world`] makes nouns and shortens calls; [`cases`] has a file a port.
+
+#![expect(clippy::unwrap_used, reason = "a contract that does not hold ends its test")]
+
+pub mod cases;
+pub mod world;
+
+use postback_engine::ports::Store;
+use postback_engine::ports::catalog::Catalog;
+use postback_engine::ports::history::History;
+
+/// A store that serves the engine and the API.
+pub trait WholeStore: Store + Catalog + History + 'static {}
+
+impl<S: Store + Catalog + History + 'static> WholeStore for S {}
+
+/// Makes a test of every case. Takes an async function without arguments that answers with a store
+/// and a guard.
+#[macro_export]
+macro_rules! suite {
+    ($fresh:path) => {
+        $crate::suite!(@cases $fresh, events: [
+            opens_the_plan_leased_to_the_caller,
+            opens_without_a_lease_when_the_caller_has_none,
+            a_repeat_opens_nothing,
+            a_repeat_keeps_the_first_plan,
+            other_bytes_are_a_conflict_and_the_first_stand,
+            an_event_nobody_wants_does_not_apply,
+            one_of_many_admissions_is_new,
+            bytes_are_exact,
+        ]);
+        $crate::suite!(@cases $fresh, deliveries: [
+            one_of_many_claims_wins,
+            a_lease_that_ran_out_is_taken_over,
+            a_claim_must_name_round_and_try,
+            success_is_recorded_with_its_attempt,
+            a_retry_is_due_and_can_be_claimed,
+            waiting_uses_no_try,
+            a_settlement_is_recorded_once,
+            a_late_settlement_counts_if_nobody_took_over,
+            the_message_that_ended_it_bounces_and_a_later_one_redrives,
+            one_of_two_redrives_reopens,
+            reopening_needs_an_end,
+            reopening_keeps_the_log,
+            waking_makes_waiting_deliveries_due,
+        ]);
+        $crate::suite!(@cases $fresh, due: [
+            rows_come_by_due_time_and_only_when_due,
+            ended_rows_are_not_due,
+            a_claimed_row_is_due_at_the_end_of_its_lease,
+            one_of_two_sweeps_gets_a_row,
+            a_row_that_moved_on_is_not_pushed,
+        ]);
+        $crate::suite!(@cases $fresh, configuration: [
+            what_was_written_is_read,
+            every_field_survives,
+            changes_are_seen_at_once,
+            switching_off_happens_once,
+        ]);
+        $crate::suite!(@cases $fresh, catalog: [
+            owners_must_exist,
+            a_stale_replacement_is_refused,
+            external_ids_are_unique,
+            other_merchants_are_not_touched,
+            deleted_things_are_gone,
+            endpoints_are_limited,
+            keys_are_touched,
+            lists_are_newest_first_and_paged,
+        ]);
+        $crate::suite!(@cases $fresh, history: [
+            deliveries_are_filtered,
+            events_are_filtered,
+            an_event_shows_its_deliveries,
+            pages_meet_every_row_once_while_rows_are_added,
+            unreadable_cursors_are_an_empty_page,
+        ]);
+    };
+    (@cases $fresh:path, $port:ident: [$($case:ident,)*]) => {
+        mod $port {
+            $(
+                #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+                async fn $case() {
+                    let (store, _guard) = $fresh().await;
+                    $crate::cases::$port::$case(store).await;
+                }
+            )*
+        }
+    };
+}

@@ -2,6 +2,8 @@
 //! a handler gets at another merchant's object only through a [`Tenant`], and only [`scoped`]
 //! makes one.
 
+use std::time::Duration;
+
 use axum::extract::FromRequestParts;
 use axum::http::request::Parts;
 use axum::http::{HeaderMap, Method, header};
@@ -9,7 +11,6 @@ use postback_domain::ids::MerchantId;
 use postback_domain::key::{ApiKey, Scope, Token, TokenDigest};
 use postback_domain::time::Timestamp;
 use postback_engine::ports::catalog::Catalog;
-use std::time::Duration;
 use subtle::ConstantTimeEq;
 
 use super::{Api, ApiPorts};

@@ -146,7 +146,11 @@ impl<P: ApiPorts> Api<P> {
         match self.engine.wake(id).await {
             Ok(0) => {}
             Ok(woken) => {
-                tracing::info!(endpoint.id = %id, deliveries = woken, "{id} is on again: {woken} deliveries woken");
+                tracing::info!(
+                    endpoint.id = %id,
+                    deliveries = woken,
+                    "{id} is on again: {woken} deliveries woken"
+                );
             }
             Err(error) => tracing::warn!(
                 error = &error as &dyn std::error::Error,

@@ -58,6 +58,7 @@ pub(crate) struct SignaturePlace {
     pub(crate) take: Option<Take>,
     /// From here on an element is something else.
     pub(crate) suffix_separator: Option<String>,
+    /// Of the signature of a text; a fixed credential is compared as it stands.
     pub(crate) encoding: SignatureEncoding,
 }
 

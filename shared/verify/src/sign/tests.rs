@@ -1,7 +1,7 @@
 use super::*;
 use crate::time::Tolerance;
 
-/// MD5 of "b" + "user:secret", as digits and as bytes: what the digests below must come to.
+/// Stands for the MD5 of `b` and the secret in what is expected below.
 const DIGEST: &str = "{digest}";
 
 /// Signs the body `b` with a scheme, expects these parts of the request, and that the scheme

@@ -1,0 +1,87 @@
+//! Who may do what: every route, with every kind of caller.
+
+use serde_json::json;
+
+use crate::world::World;
+
+/// Method, path, and whether a merchant may call it. `{m}`, `{s}`, `{e}`, `{v}`, `{d}` and `{k}`
+/// stand for a merchant, source, endpoint, event, delivery and key.
+const ROUTES: [(&str, &str, bool); 24] = [
+    ("POST", "/v1/merchants", false),
+    ("GET", "/v1/merchants", false),
+    ("GET", "/v1/merchants/{m}", false),
+    ("PATCH", "/v1/merchants/{m}", false),
+    ("POST", "/v1/merchants/{m}/keys", false),
+    ("GET", "/v1/merchants/{m}/keys", false),
+    ("DELETE", "/v1/merchants/{m}/keys/{k}", false),
+    ("POST", "/v1/sources", false),
+    ("GET", "/v1/sources", false),
+    ("GET", "/v1/sources/{s}", false),
+    ("PATCH", "/v1/sources/{s}", false),
+    ("DELETE", "/v1/sources/{s}", false),
+    ("GET", "/v1/presets", false),
+    ("GET", "/v1/dead-letters", false),
+    ("POST", "/v1/dead-letters/redrive", false),
+    ("POST", "/v1/endpoints", true),
+    ("GET", "/v1/endpoints", true),
+    ("GET", "/v1/endpoints/{e}", true),
+    ("GET", "/v1/events", true),
+    ("GET", "/v1/events/{v}", true),
+    ("GET", "/v1/deliveries", true),
+    ("GET", "/v1/deliveries/{d}", true),
+    ("PATCH", "/v1/endpoints/{e}", true),
+    ("POST", "/v1/deliveries/{d}/retry", true),
+];
+
+#[tokio::test]
+async fn every_route_wants_the_right_key() {
+    let world = World::new();
+    let owner = world.merchant("owner").await;
+    let other = world.merchant("other").await;
+    let source = world.source(&owner).await;
+    let endpoint = world.endpoint(&owner, &["*"]).await;
+    let event = world.event(&source, "evt_1", "charge.refunded").await;
+    let delivery = world.delivery_of(&event).await["id"].as_str().unwrap().to_owned();
+    let keys = world.admin().get(&format!("/v1/merchants/{}/keys", owner.id)).await.ok(200);
+    let key = keys["data"][0]["id"].as_str().unwrap();
+    let strangers = [
+        world.anonymous(),
+        world.with_key(""),
+        world.with_key("an-admin-key-of-some-lengt"),
+        world.with_key(&format!("pbk_{}_{}", "0".repeat(32), "0".repeat(64))),
+        // The right key id with another secret.
+        world.with_key(&format!("pbk_{}_{}", &key[4..], "0".repeat(64))),
+    ];
+    for (method, template, is_merchants) in ROUTES {
+        let path = template
+            .replace("{m}", &owner.id)
+            .replace("{s}", &source.id)
+            .replace("{e}", &endpoint)
+            .replace("{v}", &event)
+            .replace("{d}", &delivery)
+            .replace("{k}", key);
+        let body = || (method == "POST" || method == "PATCH").then(|| json!({}));
+        for stranger in &strangers {
+            let answer = stranger.call(method, &path, body()).await;
+            answer.refused(401, "unauthenticated");
+            assert_eq!(answer.header("www-authenticate"), "Bearer");
+        }
+        if !is_merchants {
+            owner.client.call(method, &path, body()).await.refused(403, "admin_only");
+            continue;
+        }
+        if template.contains('{') {
+            other.client.call(method, &path, body()).await.refused(404, "not_found");
+        }
+        // Asking by name is no way around it.
+        let named = format!("{path}?merchant_id={}", owner.id);
+        other.client.call(method, &named, body()).await.refused(404, "not_found");
+        let by_owner = owner.client.call(method, &path, body()).await;
+        assert!(by_owner.status != 401 && by_owner.status != 403, "{by_owner:?}");
+    }
+    let path = format!("/v1/endpoints/{endpoint}");
+    other.client.delete(&path).await.refused(404, "not_found");
+    owner.client.get(&path).await.ok(200);
+    world.work().await;
+    assert_eq!(world.received(), 2, "the first attempt and the owner's own retry");
+}

@@ -1,0 +1,77 @@
+//! `/v1/merchants/{id}/keys`
+
+use serde_json::{Value, json};
+
+use crate::world::World;
+
+#[tokio::test]
+async fn a_key_is_shown_once_works_and_stops_working() {
+    let world = World::new();
+    let admin = world.admin();
+    let id = admin.post("/v1/merchants", json!({"name": "Shop"})).await.created();
+    let path = format!("/v1/merchants/{id}/keys");
+    let created = admin.post(&path, json!({"name": "laptop"})).await.ok(201);
+    let (key_id, key) = (created["id"].as_str().unwrap(), created["key"].as_str().unwrap());
+    assert!(key_id.starts_with("key_") && key.starts_with("pbk_"));
+    assert_eq!(created["scopes"], json!(["read", "write"]));
+
+    let listed = admin.get(&path).await.ok(200);
+    assert_eq!(listed["data"][0]["last_used_at"], Value::Null);
+    assert!(listed["data"][0].get("key").is_none());
+
+    let client = world.with_key(key);
+    client.get("/v1/endpoints").await.ok(200);
+    let used_at = || async { admin.get(&path).await.ok(200)["data"][0]["last_used_at"].clone() };
+    let first = used_at().await;
+    assert_eq!(first, "2026-09-21T14:13:20.000Z");
+    world.advance_secs(59);
+    client.get("/v1/endpoints").await.ok(200);
+    assert_eq!(used_at().await, first, "noted at most once a minute");
+    world.advance_secs(1);
+    client.get("/v1/endpoints").await.ok(200);
+    assert_eq!(used_at().await, "2026-09-21T14:14:20.000Z");
+
+    assert_eq!(admin.delete(&format!("{path}/{key_id}")).await.ok(204), Value::Null);
+    client.get("/v1/endpoints").await.refused(401, "unauthenticated");
+    admin.delete(&format!("{path}/{key_id}")).await.refused(404, "not_found");
+    assert_eq!(admin.get(&path).await.ok(200)["data"], json!([]));
+}
+
+#[tokio::test]
+async fn scopes_limit_what_a_key_may_do() {
+    let world = World::new();
+    let admin = world.admin();
+    let id = admin.post("/v1/merchants", json!({"name": "Shop"})).await.created();
+    let path = format!("/v1/merchants/{id}/keys");
+    let with_scopes = async |scopes: Value| {
+        let created = admin.post(&path, json!({"name": "k", "scopes": scopes})).await.ok(201);
+        world.with_key(created["key"].as_str().unwrap())
+    };
+    let endpoint = json!({"url": "https://shop.example/"});
+
+    let reader = with_scopes(json!(["read"])).await;
+    reader.get("/v1/endpoints").await.ok(200);
+    reader.post("/v1/endpoints", endpoint.clone()).await.refused(403, "scope_missing");
+
+    let writer = with_scopes(json!(["write"])).await;
+    writer.get("/v1/endpoints").await.refused(403, "scope_missing");
+    writer.post("/v1/endpoints", endpoint).await.ok(201);
+
+    let refused = admin.post(&path, json!({"name": "k", "scopes": ["admin"]})).await;
+    assert_eq!(refused.refused(422, "invalid_field")["field"], "scopes");
+}
+
+#[tokio::test]
+async fn keys_hang_on_their_merchant() {
+    let world = World::new();
+    let admin = world.admin();
+    let (a, b) = (world.merchant("a").await, world.merchant("b").await);
+    let keys = admin.get(&format!("/v1/merchants/{}/keys", a.id)).await.ok(200);
+    let key = keys["data"][0]["id"].as_str().unwrap();
+    admin.delete(&format!("/v1/merchants/{}/keys/{key}", b.id)).await.refused(404, "not_found");
+    a.client.get("/v1/endpoints").await.ok(200);
+
+    let nobody = "/v1/merchants/mch_00000000000000000000000000000001/keys";
+    admin.get(nobody).await.refused(404, "not_found");
+    admin.post(nobody, json!({"name": "k"})).await.refused(404, "not_found");
+}

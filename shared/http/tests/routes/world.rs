@@ -1,0 +1,188 @@
+//! The whole of Postback but its network: the routers on the embedded store, a receiver that
+//! answers what it is told to, and a clock that stands still.
+
+mod client;
+mod ports;
+
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+
+use axum::Router;
+use axum::body::Body;
+use axum::http::Request;
+use postback_domain::endpoint::Destinations;
+use postback_domain::event::Event;
+use postback_domain::key::TokenDigest;
+use postback_domain::source::SchemeChoice;
+use postback_engine::ports::{Clock, Unavailable};
+use postback_engine::take_in::FirstTries;
+use postback_engine::{Engine, Settings};
+use postback_http::api::{self, Api};
+use postback_http::ingest::{self, Ingest, Intake};
+use postback_verify::{Config, Secret, SignInput, UnixTime};
+use serde_json::{Value, json};
+
+pub(crate) use client::{Answer, Client};
+use ports::TestPorts;
+
+pub(crate) const ADMIN_KEY: &str = "an-admin-key-of-some-length";
+pub(crate) const BASE_URL: &str = "https://hooks.platform.example";
+
+/// One Postback, gone with its directory when dropped.
+pub(crate) struct World {
+    pub(crate) router: Router,
+    engine: Arc<Engine<TestPorts>>,
+    _directory: tempfile::TempDir,
+}
+
+/// A merchant and a client with a key of its own.
+pub(crate) struct Merchant {
+    pub(crate) id: String,
+    pub(crate) client: Client,
+}
+
+/// A source and the secret that its provider signs with.
+pub(crate) struct Source {
+    pub(crate) id: String,
+    pub(crate) secret: String,
+}
+
+/// Takes events in and makes the first attempts before it answers, so that tests need not wait.
+struct AtOnce(Arc<Engine<TestPorts>>);
+
+impl Intake for AtOnce {
+    async fn take(&self, event: Arc<Event>) -> Result<(), Unavailable> {
+        if self.0.ports().is_down.load(Ordering::SeqCst) {
+            return Err(Unavailable::new("store", "hidden: no space left"));
+        }
+        assert!(!event.body.starts_with(b"panic"), "hidden: a test asked for it");
+        let taken_in = self.0.take_in(&event, FirstTries::Mine).await?;
+        for (claim, endpoint) in taken_in.claims {
+            self.0.attempt(&event, claim, endpoint, None).await?;
+        }
+        Ok(())
+    }
+}
+
+impl World {
+    pub(crate) fn new() -> Self {
+        let directory = tempfile::tempdir().unwrap();
+        let engine = Arc::new(Engine::new(TestPorts::open(directory.path()), Settings::default()));
+        let settings = api::Settings {
+            admin_key: TokenDigest::of(ADMIN_KEY),
+            destinations: Destinations::PublicHttps,
+            public_base_url: format!("{BASE_URL}/"),
+        };
+        let api = api::router(Api::new(Arc::clone(&engine), settings));
+        let ingest = ingest::router(Ingest::new(Arc::clone(&engine), AtOnce(Arc::clone(&engine))));
+        Self { router: postback_http::app(api, ingest), engine, _directory: directory }
+    }
+
+    pub(crate) fn admin(&self) -> Client {
+        Client::new(&self.router, Some(ADMIN_KEY))
+    }
+
+    pub(crate) fn anonymous(&self) -> Client {
+        Client::new(&self.router, None)
+    }
+
+    pub(crate) fn with_key(&self, key: &str) -> Client {
+        Client::new(&self.router, Some(key))
+    }
+
+    /// A merchant with a key that may do everything.
+    pub(crate) async fn merchant(&self, name: &str) -> Merchant {
+        let admin = self.admin();
+        let id = admin.post("/v1/merchants", json!({"name": name})).await.created();
+        let path = format!("/v1/merchants/{id}/keys");
+        let key = admin.post(&path, json!({"name": "all"})).await.ok(201);
+        Merchant { id, client: self.with_key(key["key"].as_str().unwrap()) }
+    }
+
+    /// A Stripe source for this merchant.
+    pub(crate) async fn source(&self, merchant: &Merchant) -> Source {
+        let secret = format!("whsec_of_{}", merchant.id);
+        let body = json!({"merchant_id": merchant.id, "preset": "stripe", "secrets": [secret]});
+        Source { id: self.admin().post("/v1/sources", body).await.created(), secret }
+    }
+
+    /// An endpoint that is tried once only, so that one failure makes a dead letter.
+    pub(crate) async fn endpoint(&self, merchant: &Merchant, event_types: &[&str]) -> String {
+        let body = json!({
+            "url": "https://shop.example/hooks",
+            "event_types": event_types,
+            "retry_policy": {"waits_s": []},
+        });
+        merchant.client.post("/v1/endpoints", body).await.created()
+    }
+
+    /// Posts these bytes as Stripe would.
+    pub(crate) async fn ingest(&self, source: &Source, body: &[u8]) -> Answer {
+        self.anonymous().send(self.signed(source, body)).await
+    }
+
+    /// Posts an event of this id and type as Stripe would, and answers with our id of it.
+    pub(crate) async fn event(&self, source: &Source, id: &str, event_type: &str) -> String {
+        let body = json!({"id": id, "type": event_type}).to_string();
+        self.ingest(source, body.as_bytes()).await.ok(200);
+        let listed = self.admin().get(&format!("/v1/events?source_id={}", source.id)).await.ok(200);
+        let events = listed["data"].as_array().unwrap();
+        let event = events.iter().find(|event| event["provider_event_id"] == id).unwrap();
+        event["id"].as_str().unwrap().to_owned()
+    }
+
+    pub(crate) fn signed(&self, source: &Source, body: &[u8]) -> Request<Body> {
+        let scheme = SchemeChoice::preset("stripe").unwrap();
+        let now = self.engine.ports().clock.now().as_millis();
+        let signed = scheme.scheme().sign(&SignInput {
+            body,
+            query: "",
+            headers: &[("content-type".to_owned(), "application/json".to_owned())],
+            secret: &Secret::new(&source.secret),
+            config: &Config::default(),
+            timestamp: UnixTime::from_millis(now.try_into().unwrap()),
+        });
+        let signed = signed.unwrap();
+        let mut request = Request::post(format!("/in/{}", source.id));
+        for (name, value) in &signed.headers {
+            request = request.header(name, value);
+        }
+        request.body(Body::from(signed.body)).unwrap()
+    }
+
+    /// What the receiver answers from now on.
+    pub(crate) fn receiver_answers(&self, status: u16) {
+        self.engine.ports().receiver.status.store(status, Ordering::SeqCst);
+    }
+
+    /// How many requests the receiver has got.
+    pub(crate) fn received(&self) -> usize {
+        self.engine.ports().receiver.requests.load(Ordering::SeqCst)
+    }
+
+    /// Makes ingest fail as if the disk were full, or work again.
+    pub(crate) fn set_down(&self, is_down: bool) {
+        self.engine.ports().is_down.store(is_down, Ordering::SeqCst);
+    }
+
+    pub(crate) fn advance_secs(&self, secs: i64) {
+        self.engine.ports().clock.millis.fetch_add(secs * 1000, Ordering::SeqCst);
+    }
+
+    /// Works every message that is due now.
+    pub(crate) async fn work(&self) {
+        let queue = &self.engine.ports().queue;
+        while !queue.is_empty() {
+            let message = queue.next().await;
+            self.engine.deliver(message, None).await.unwrap();
+        }
+    }
+
+    /// The only delivery of an event.
+    pub(crate) async fn delivery_of(&self, event: &str) -> Value {
+        let event = self.admin().get(&format!("/v1/events/{event}")).await.ok(200);
+        let deliveries = event["deliveries"].as_array().unwrap();
+        assert_eq!(deliveries.len(), 1, "{event}");
+        deliveries[0].clone()
+    }
+}

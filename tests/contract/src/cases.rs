@@ -1,0 +1,8 @@
+//! The cases, a file a port.
+
+pub mod catalog;
+pub mod configuration;
+pub mod deliveries;
+pub mod due;
+pub mod events;
+pub mod history;

@@ -1,0 +1,111 @@
+//! What people have set up, as the engine reads it.
+
+use std::time::Duration;
+
+use postback_domain::delivery::retry::RetryPolicy;
+use postback_domain::endpoint::{AttemptTimeout, ExtraHeader, OffReason, Switch};
+use postback_domain::ids::{EndpointId, MerchantId, SourceId};
+use postback_domain::signing::SigningSecret;
+use postback_domain::source::{SchemeChoice, Source, Tolerance};
+use postback_engine::ports::store::Freshness;
+use postback_verify::{Config, Secret};
+
+use crate::WholeStore;
+use crate::world::*;
+
+async fn setup(store: &impl WholeStore) {
+    store
+        .create_merchant(postback_domain::merchant::Merchant { id: MERCHANT, ..merchant(0) })
+        .await
+        .unwrap();
+    store.create_source(source(5)).await.unwrap();
+    store.create_endpoint(endpoint(1)).await.unwrap();
+    store.create_endpoint(endpoint(2)).await.unwrap();
+}
+
+async fn endpoints(store: &impl WholeStore) -> Vec<EndpointId> {
+    store.endpoints_of(MERCHANT).await.unwrap().iter().map(|endpoint| endpoint.id).collect()
+}
+
+/// By id, and a merchant's endpoints in order of creation.
+pub async fn what_was_written_is_read(store: impl WholeStore) {
+    setup(&store).await;
+    for freshness in [Freshness::Cached, Freshness::Fresh] {
+        let found = store.source(SourceId::from_bits(5), freshness).await.unwrap().unwrap();
+        assert_eq!(*found, source(5));
+        assert!(store.source(SourceId::from_bits(404), freshness).await.unwrap().is_none());
+    }
+    assert_eq!(*store.endpoint(end(1)).await.unwrap().unwrap(), endpoint(1));
+    assert!(store.endpoint(end(404)).await.unwrap().is_none());
+    assert_eq!(endpoints(&store).await, [end(1), end(2)]);
+    assert!(store.endpoints_of(MerchantId::from_bits(404)).await.unwrap().is_empty());
+    assert_eq!(store.merchant(MERCHANT).await.unwrap().unwrap().id, MERCHANT);
+}
+
+/// Nothing is lost or rounded on the way.
+pub async fn every_field_survives(store: impl WholeStore) {
+    setup(&store).await;
+    let policy = RetryPolicy::from_secs(&[0.25, 86_400.0]).unwrap();
+    let mut rich = endpoint(3);
+    rich.event_types = vec!["charge.*".parse().unwrap(), "payout.paid".parse().unwrap()];
+    rich.description = Some(label("Café – “quoted” \\ 'x'"));
+    rich.switch = Switch::Off { since: at(5), reason: OffReason::Gone };
+    rich.retry_policy = Some(policy.clone());
+    rich.timeout = AttemptTimeout::from_secs(3).unwrap();
+    rich.headers = vec![ExtraHeader::parse("x-gateway-key", "a=b; \"c\"").unwrap()];
+    rich.secrets.push(SigningSecret::mint([8; 32]));
+    store.create_endpoint(rich.clone()).await.unwrap();
+    assert_eq!(*store.endpoint(rich.id).await.unwrap().unwrap(), rich);
+
+    let own = r#"{"kind":"hmac","hash":"sha256","sig":[{"from":"header:x-sig","enc":"hex"}],"msg":"{body}"}"#;
+    for (number, tolerance) in
+        [(6, Tolerance::Unchecked), (7, Tolerance::Within(Duration::from_millis(1500)))]
+    {
+        let rich = Source {
+            name: Some(label("Main account")),
+            scheme: SchemeChoice::own(own).unwrap(),
+            secrets: vec![Secret::new("new \"one\""), Secret::new("old")],
+            config: Config::from([("url", "https://x.example/?a=b")]),
+            tolerance,
+            ..source(number)
+        };
+        store.create_source(rich.clone()).await.unwrap();
+        let found = store.source(rich.id, Freshness::Cached).await.unwrap().unwrap();
+        assert_eq!(*found, rich);
+    }
+
+    let mut rich = merchant(0xb);
+    rich.external_id = Some(label("acct_1"));
+    rich.retry_policy = Some(policy);
+    store.create_merchant(rich.clone()).await.unwrap();
+    assert_eq!(*store.merchant(rich.id).await.unwrap().unwrap(), rich);
+}
+
+/// The writer of a change sees it at once.
+pub async fn changes_are_seen_at_once(store: impl WholeStore) {
+    setup(&store).await;
+    assert_eq!(endpoints(&store).await, [end(1), end(2)]);
+    store.create_endpoint(endpoint(3)).await.unwrap();
+    assert_eq!(endpoints(&store).await, [end(1), end(2), end(3)]);
+    store.delete_endpoint(MERCHANT, end(2)).await.unwrap();
+    assert_eq!(endpoints(&store).await, [end(1), end(3)]);
+    assert!(store.endpoint(end(2)).await.unwrap().is_none());
+
+    store.source(SourceId::from_bits(5), Freshness::Cached).await.unwrap();
+    let rotated = Source { secrets: vec![Secret::new("two")], revision: 2, ..source(5) };
+    store.replace_source(rotated.clone()).await.unwrap();
+    let seen = store.source(rotated.id, Freshness::Fresh).await.unwrap().unwrap();
+    assert_eq!(seen.secrets, rotated.secrets);
+}
+
+/// The first reason stands.
+pub async fn switching_off_happens_once(store: impl WholeStore) {
+    setup(&store).await;
+    store.switch_off(end(1), OffReason::Gone, at(1)).await.unwrap();
+    store.switch_off(end(1), OffReason::Asked, at(2)).await.unwrap();
+    store.switch_off(end(404), OffReason::Gone, at(1)).await.unwrap();
+    let off = store.endpoint(end(1)).await.unwrap().unwrap();
+    assert_eq!(off.switch, Switch::Off { since: at(1), reason: OffReason::Gone });
+    assert_eq!(off.revision, 2, "a change counts, so that a stale PATCH cannot undo it");
+    assert_eq!(store.endpoint(end(2)).await.unwrap().unwrap().switch, Switch::On);
+}
