@@ -87,6 +87,8 @@ macro_rules! suite {
     };
     (@cases $fresh:path, $port:ident: [$($case:ident,)*]) => {
         mod $port {
+            use super::*;
+
             $(
                 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
                 async fn $case() {

@@ -1,7 +1,7 @@
 //! Every route over the embedded store, as its callers see it. The files mirror the URL tree;
 //! `world` has one client per kind of caller.
 
-#![allow(clippy::unwrap_used, reason = "a test that cannot go on should stop where it is")]
+#![expect(clippy::unwrap_used, reason = "what surprises a test fails it")]
 
 mod world;
 
