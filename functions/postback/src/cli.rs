@@ -107,7 +107,8 @@ pub(crate) struct SendArguments {
     #[arg(long = "type", value_name = "EVENT_TYPE")]
     pub(crate) event_type: Option<String>,
 
-    /// The provider's event id; a fresh one if not given. Repeat one to see it deduplicated
+    /// The distinguishing part of the provider's event id; a fresh one if not given. Repeat one to
+    /// see it deduplicated
     #[arg(long, value_name = "ID", conflicts_with = "count")]
     pub(crate) id: Option<String>,
 

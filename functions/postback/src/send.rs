@@ -34,6 +34,7 @@ pub(crate) fn run(arguments: &SendArguments) -> Result<ExitCode, Box<dyn Error>>
     for _ in 0..arguments.count {
         let id = arguments.id.clone().unwrap_or_else(fresh_id);
         let signed = sign(preset, sample, &id, &secret, &config)?;
+        let id = provider_event_id(sample, &id)?;
         let bytes = signed.body.len();
         let (status, answer) = post(&agent, &arguments.url, signed)?;
         let accepted = status == 200;
@@ -91,9 +92,16 @@ pub(crate) fn post(
     Ok((answer.status().as_u16(), answer.body_mut().read_to_string()?))
 }
 
-/// An event id in nobody's form and everybody's alphabet.
+/// Something to make a sample's event id of that no event had before.
 pub(crate) fn fresh_id() -> String {
-    format!("evt_{:024x}", SystemEntropy.id_bits() >> 32)
+    format!("{:024x}", SystemEntropy.id_bits() >> 32)
+}
+
+/// What the provider's event id will be, with `id` in its place; `id` itself where the provider
+/// has none.
+pub(crate) fn provider_event_id(sample: &Sample, id: &str) -> Result<String, Box<dyn Error>> {
+    let request = sample.request(id, UnixTime::from_millis(0))?;
+    Ok(request.provider_event_id.unwrap_or_else(|| id.to_owned()))
 }
 
 fn advice(status: u16) -> &'static str {

@@ -157,8 +157,9 @@ fn send_events(
     let mut sent = Vec::new();
     for kind in KINDS {
         let sample = stripe.sample(Some(kind)).ok_or("the preset has no such sample")?;
-        let provider_event_id = send::fresh_id();
-        let signed = send::sign(stripe, sample, &provider_event_id, secret, &Config::default())?;
+        let id = send::fresh_id();
+        let provider_event_id = send::provider_event_id(sample, &id)?;
+        let signed = send::sign(stripe, sample, &id, secret, &Config::default())?;
         let (status, _) = send::post(&agent, ingest_url, signed.clone())?;
         let bytes = signed.body.len();
         let line =

@@ -108,18 +108,17 @@ fn coloured(state: &str) -> String {
 }
 
 fn what_happened(delivery: &Value, before: &Seen, now: &Seen) -> String {
-    if before.round != 0 && before.round != now.round {
-        return format!("{DIM}reopened: round {}{DIM:#}", now.round);
-    }
+    let reopened = before.round != 0 && before.round != now.round;
+    let round = if reopened { format!("round {}, ", now.round) } else { String::new() };
     let last = delivery["attempt_log"].as_array().and_then(|log| log.last());
     let Some(attempt) = last.filter(|_| now.attempts > 0) else {
-        return format!("{DIM}first attempt under way{DIM:#}");
+        return format!("{round}{DIM}first attempt under way{DIM:#}");
     };
     let answer = match attempt["status"].as_u64() {
         Some(status) => format!("answered {status}"),
         None => attempt["outcome"].as_str().unwrap_or("?").replace('_', " "),
     };
-    let tried = format!("attempt {} {answer}", now.attempts);
+    let tried = format!("{round}attempt {} {answer}", now.attempts);
     let next = delivery["next_attempt_at"].as_str().and_then(|text| text.parse().ok());
     match next {
         Some(next) if now.state == "PENDING" => {
