@@ -14,12 +14,19 @@ use crate::ports::{Clock, Ports, Unavailable};
 const WAKE_BATCH: usize = 500;
 
 impl<P: Ports> Engine<P> {
-    /// Reopens one delivery that ended as SUCCESS or FAILED and has it tried at once.
+    /// Reopens one delivery that ended as SUCCESS or FAILED and has it tried at once. With
+    /// `from_round`, only if it is still in the round that the caller saw: what somebody else has
+    /// reopened meanwhile is not sent once more.
     ///
     /// # Errors
     /// When the store is unavailable. It may have been reopened; the sweep then has it tried.
-    pub async fn retry(&self, id: DeliveryId) -> Result<Reopening, Unavailable> {
-        let reopening = self.ports.store().reopen(id, None, self.ports.clock().now()).await?;
+    pub async fn retry(
+        &self,
+        id: DeliveryId,
+        from_round: Option<u32>,
+    ) -> Result<Reopening, Unavailable> {
+        let now = self.ports.clock().now();
+        let reopening = self.ports.store().reopen(id, from_round, now).await?;
         if let Reopening::Reopened(message) = reopening {
             self.send_now(vec![message]).await;
         }

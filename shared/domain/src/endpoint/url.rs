@@ -59,6 +59,12 @@ impl EndpointUrl {
         }
         url.set_fragment(None);
         let host = url.host().ok_or_else(|| EndpointUrlError::Malformed(text.to_owned()))?;
+        if let Host::Domain(name) = host
+            && !name.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"-._".contains(&byte))
+        {
+            // A URL may hold such a name, an HTTP request may not.
+            return Err(EndpointUrlError::Malformed(text.to_owned()));
+        }
         let scheme_allowed = match allowed {
             Destinations::PublicHttps => url.scheme() == "https",
             Destinations::AlsoPrivate => matches!(url.scheme(), "https" | "http"),
@@ -151,9 +157,14 @@ mod tests {
 
     #[test]
     fn nonsense_never_passes() {
-        for text in
-            ["", "shop.example", "/hooks", "ftp://shop.example/", "https://u:p@shop.example/"]
-        {
+        for text in [
+            "",
+            "shop.example",
+            "/hooks",
+            "ftp://shop.example/",
+            "https://u:p@shop.example/",
+            "https://a\"b.example/",
+        ] {
             check(text, false, false);
         }
         check(&format!("https://shop.example/{}", "x".repeat(2048)), false, false);

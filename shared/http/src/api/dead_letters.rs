@@ -50,6 +50,9 @@ struct Redriven {
     dry_run: bool,
 }
 
+/// A dead letter, in the round it was seen in.
+type Found = (DeliveryId, u32);
+
 pub(crate) async fn list<P: ApiPorts>(
     State(api): State<Api<P>>,
     _: Admin,
@@ -72,9 +75,10 @@ pub(crate) async fn redrive<P: ApiPorts>(
         None => api.failed_by_filter(&redrive).await?,
     };
     let matched = found.len();
-    let mut answer = Redriven { matched, redriven: 0, delivery_ids: found, dry_run: true };
+    let delivery_ids = found.iter().map(|(id, _)| *id).collect();
+    let mut answer = Redriven { matched, redriven: 0, delivery_ids, dry_run: true };
     if !redrive.dry_run {
-        let reopened = api.reopen_all(&answer.delivery_ids).await?;
+        let reopened = api.reopen_all(&found).await?;
         answer.redriven = reopened.len();
         answer.delivery_ids = reopened;
         answer.dry_run = false;
@@ -131,28 +135,27 @@ impl<P: ApiPorts> Api<P> {
         &self,
         ids: &[DeliveryId],
         redrive: &Redrive,
-    ) -> Result<Vec<DeliveryId>, Problem> {
+    ) -> Result<Vec<Found>, Problem> {
         let mut found = Vec::new();
         for id in ids {
             if found.len() == redrive.limit {
                 break;
             }
             let record = self.store().read_delivery(*id).await?;
-            if record.is_some_and(|record| redrive.takes(&record.delivery)) {
-                found.push(*id);
-            }
+            let delivery = record.map(|record| record.delivery);
+            found.extend(delivery.filter(|delivery| redrive.takes(delivery)).as_ref().map(seen));
         }
         Ok(found)
     }
 
-    async fn failed_by_filter(&self, redrive: &Redrive) -> Result<Vec<DeliveryId>, Problem> {
-        let mut found: Vec<DeliveryId> = Vec::new();
+    async fn failed_by_filter(&self, redrive: &Redrive) -> Result<Vec<Found>, Problem> {
+        let mut found = Vec::new();
         let mut cursor = None;
         loop {
             let limit = (redrive.limit - found.len()).min(PAGE_ROWS_MAX);
             let request = PageRequest { limit, cursor };
             let page = self.store().list_deliveries(redrive.filter.clone(), request).await?;
-            found.extend(page.rows.iter().map(|delivery| delivery.id));
+            found.extend(page.rows.iter().map(seen));
             cursor = page.next;
             if cursor.is_none() || found.len() >= redrive.limit {
                 return Ok(found);
@@ -160,15 +163,19 @@ impl<P: ApiPorts> Api<P> {
         }
     }
 
-    async fn reopen_all(&self, ids: &[DeliveryId]) -> Result<Vec<DeliveryId>, Problem> {
-        let mut reopened = Vec::with_capacity(ids.len());
-        for id in ids {
-            if let Reopening::Reopened(_) = self.engine.retry(*id).await? {
+    async fn reopen_all(&self, found: &[Found]) -> Result<Vec<DeliveryId>, Problem> {
+        let mut reopened = Vec::with_capacity(found.len());
+        for (id, round) in found {
+            if let Reopening::Reopened(_) = self.engine.retry(*id, Some(*round)).await? {
                 reopened.push(*id);
             }
         }
         Ok(reopened)
     }
+}
+
+fn seen(delivery: &Delivery) -> Found {
+    (delivery.id, delivery.round)
 }
 
 #[cfg(test)]

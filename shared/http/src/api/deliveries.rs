@@ -75,8 +75,8 @@ pub(crate) async fn retry<P: ApiPorts>(
 ) -> Result<Response, Problem> {
     let tenant = scoped(caller, query.read(merchant_asked)?)?;
     // Read first: whose delivery it is must be known before anything is done to it.
-    api.delivery(id, tenant).await?;
-    match api.engine.retry(id).await? {
+    let seen = api.delivery(id, tenant).await?;
+    match api.engine.retry(id, Some(seen.delivery.round)).await? {
         Reopening::Reopened(_) => {
             let record = api.delivery(id, tenant).await?;
             Ok(edge::json(StatusCode::ACCEPTED, &DeliveryView::of(&record.delivery)))
