@@ -1,22 +1,32 @@
 //! Accepts connections and serves them over HTTP/1.1, which is what providers speak to a webhook.
 
+use std::convert::Infallible;
 use std::io;
+use std::sync::Arc;
 use std::time::Duration;
 
 use axum::Router;
+use axum::http::StatusCode;
+use axum::response::{IntoResponse, Response};
+use hyper::Request;
+use hyper::body::Incoming;
 use hyper::server::conn::http1;
+use hyper::service::service_fn;
 use hyper_util::rt::{TokioIo, TokioTimer};
 use hyper_util::server::graceful::GracefulShutdown;
-use hyper_util::service::TowerToHyperService;
-use tokio::net::TcpListener;
+use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::Semaphore;
 use tokio_util::sync::CancellationToken;
+use tower::ServiceExt as _;
 
 /// Connections at once; more wait in the kernel's backlog. Idle ones cost a few KiB each.
 const CONNECTIONS_MAX: usize = 2048;
 
 /// How long a client may take to send its headers, and how long an idle connection is kept.
 const HEADERS_TIMEOUT: Duration = Duration::from_secs(30);
+
+/// From a request's headers to its answer: mostly how long a client may take to send its body.
+const REQUEST_TIMEOUT: Duration = Duration::from_secs(30);
 
 /// A request's headers, in bytes. Signatures and cookies fit many times over.
 const HEADERS_BYTES_MAX: usize = 64 * 1024;
@@ -31,26 +41,19 @@ pub(crate) async fn serve(listener: TcpListener, app: Router, stop: Cancellation
         .header_read_timeout(HEADERS_TIMEOUT)
         .max_buf_size(HEADERS_BYTES_MAX)
         .pipeline_flush(true);
-    let allowance = std::sync::Arc::new(Semaphore::new(CONNECTIONS_MAX));
+    let allowance = Arc::new(Semaphore::new(CONNECTIONS_MAX));
     let graceful = GracefulShutdown::new();
     loop {
-        let permit = std::sync::Arc::clone(&allowance).acquire_owned();
-        let accepted = tokio::select! {
-            accepted = listener.accept() => accepted,
+        let next = async {
+            let permit = Arc::clone(&allowance).acquire_owned().await;
+            (permit.expect("the allowance is never closed"), accept(&listener).await)
+        };
+        let (permit, stream) = tokio::select! {
+            next = next => next,
             () = stop.cancelled() => break,
         };
-        let permit = permit.await.expect("the allowance is never closed");
-        let stream = match accepted {
-            Ok((stream, _)) => stream,
-            Err(error) => {
-                report(&error);
-                tokio::time::sleep(ACCEPT_AGAIN).await;
-                continue;
-            }
-        };
-        // An answer is one small packet; waiting to fill it up only adds delay.
-        let _ = stream.set_nodelay(true);
-        let service = TowerToHyperService::new(app.clone());
+        let app = app.clone();
+        let service = service_fn(move |request| answer(app.clone(), request));
         let connection = graceful.watch(http.serve_connection(TokioIo::new(stream), service));
         tokio::spawn(async move {
             if let Err(error) = connection.await {
@@ -61,6 +64,31 @@ pub(crate) async fn serve(listener: TcpListener, app: Router, stop: Cancellation
     }
     drop(listener);
     graceful.shutdown().await;
+}
+
+async fn accept(listener: &TcpListener) -> TcpStream {
+    loop {
+        match listener.accept().await {
+            Ok((stream, _)) => {
+                // An answer is one small packet; waiting to fill it up only adds delay.
+                let _ = stream.set_nodelay(true);
+                return stream;
+            }
+            Err(error) => {
+                report(&error);
+                tokio::time::sleep(ACCEPT_AGAIN).await;
+            }
+        }
+    }
+}
+
+/// The app's answer, or 408 to a client that is too slow to be waited for. What the app has begun
+/// to write is written all the same.
+async fn answer(app: Router, request: Request<Incoming>) -> Result<Response, Infallible> {
+    match tokio::time::timeout(REQUEST_TIMEOUT, app.oneshot(request)).await {
+        Ok(answer) => answer,
+        Err(_) => Ok(StatusCode::REQUEST_TIMEOUT.into_response()),
+    }
 }
 
 fn report(error: &io::Error) {

@@ -15,6 +15,7 @@ mod cache;
 mod catalog;
 mod configuration;
 mod deliveries;
+mod desk;
 mod directory;
 mod due;
 mod events;

@@ -13,11 +13,13 @@ use crate::reader::Readers;
 use crate::writer::{Touches, Writer};
 use crate::{schema, writer};
 
-/// A data directory, open. Cheap to clone; the directory is released with the last clone.
+/// A data directory, open. Cheap to clone. Dropping the last clone waits until everything
+/// handed over is written and the files are closed.
 #[derive(Debug, Clone)]
 pub struct EmbeddedStore {
-    pub(crate) writer: Writer,
+    // Fields are dropped in this order: the writer closes last, and leaves one file behind.
     pub(crate) readers: Readers,
+    pub(crate) writer: Writer,
     pub(crate) cache: Arc<Cache>,
     _directory: Arc<Directory>,
 }
@@ -40,7 +42,7 @@ impl EmbeddedStore {
         let writer = Writer::start(connection, Arc::clone(&cache))
             .map_err(|source| OpenError::Unusable { directory: path.to_owned(), source })?;
         let readers = Readers::start(&database)?;
-        Ok(Self { writer, readers, cache, _directory: Arc::new(directory) })
+        Ok(Self { readers, writer, cache, _directory: Arc::new(directory) })
     }
 
     /// A setting of this installation, such as the digest of its admin key.

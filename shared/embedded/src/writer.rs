@@ -5,15 +5,15 @@
 //! A job that fails undoes nobody else's work: the transaction is rolled back and each job runs
 //! again in one of its own. Jobs are therefore `FnMut` and keep no state of their own.
 
-use std::sync::Arc;
-use std::sync::mpsc;
-use std::thread;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::{Arc, mpsc};
 
 use postback_engine::ports::Unavailable;
 use rusqlite::{Connection, TransactionBehavior};
 use tokio::sync::oneshot;
 
 use crate::cache::Cache;
+use crate::desk::Desk;
 
 /// Jobs of one transaction at most; bounds its memory and how long the first one waits.
 const BATCH_MAX: usize = 512;
@@ -22,10 +22,10 @@ const BATCH_MAX: usize = 512;
 /// between two batches; larger means rarer and longer.
 const CHECKPOINT_PAGES: u32 = 4096;
 
-/// A handle to the writer thread, which ends when the last handle is dropped.
+/// A handle to the writer thread. Dropping the last one waits until the database is closed.
 #[derive(Debug, Clone)]
 pub(crate) struct Writer {
-    jobs: mpsc::Sender<Box<dyn Job>>,
+    jobs: Arc<Desk<Box<dyn Job>>>,
 }
 
 /// Whether a job changes what [`Cache`] holds.
@@ -39,10 +39,9 @@ impl Writer {
     /// Takes over the connection.
     pub(crate) fn start(connection: Connection, cache: Arc<Cache>) -> std::io::Result<Self> {
         let (jobs, waiting) = mpsc::channel();
-        thread::Builder::new()
-            .name("writer".to_owned())
-            .spawn(move || run(connection, &waiting, &cache))?;
-        Ok(Self { jobs })
+        let mut desk = Desk::new(jobs);
+        desk.employ("writer".to_owned(), move || run(connection, &waiting, &cache))?;
+        Ok(Self { jobs: Arc::new(desk) })
     }
 
     /// Runs a job and answers once it is on disk.
@@ -53,9 +52,8 @@ impl Writer {
     {
         let (reply, answer) = oneshot::channel();
         let task = Task { work, touches, result: None, reply: Some(reply) };
-        let stopped = || Unavailable::new("store", "the writer has stopped");
-        self.jobs.send(Box::new(task)).map_err(|_| stopped())?;
-        let result = answer.await.map_err(|_| stopped())?;
+        self.jobs.hand_over(Box::new(task))?;
+        let result = answer.await.map_err(|_| Unavailable::new("store", "the writer has died"))?;
         result.map_err(|error| Unavailable::new("store", error))
     }
 }
@@ -125,8 +123,19 @@ fn run(mut connection: Connection, waiting: &mpsc::Receiver<Box<dyn Job>>, cache
     }
 }
 
-/// Runs the jobs in one transaction and answers them, or changes nothing and answers nobody.
+/// A job that panics is refused like one that fails: it must not take the writer with it.
 fn transact(
+    connection: &mut Connection,
+    jobs: &mut [Box<dyn Job>],
+    cache: &Cache,
+) -> rusqlite::Result<()> {
+    // Unwind safety: the transaction is rolled back on the way out, and a job keeps nothing.
+    let transaction = AssertUnwindSafe(|| run_and_commit(connection, jobs, cache));
+    catch_unwind(transaction).unwrap_or(Err(rusqlite::Error::UnwindingPanic))
+}
+
+/// Runs the jobs in one transaction and answers them, or changes nothing and answers nobody.
+fn run_and_commit(
     connection: &mut Connection,
     jobs: &mut [Box<dyn Job>],
     cache: &Cache,
@@ -156,4 +165,87 @@ pub(crate) fn configure(connection: &Connection) -> rusqlite::Result<()> {
     connection.pragma_update(None, "temp_store", "MEMORY")?;
     connection.set_prepared_statement_cache_capacity(64);
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::mpsc::sync_channel;
+
+    use super::*;
+
+    fn writer() -> Writer {
+        let connection = Connection::open_in_memory().unwrap();
+        connection.execute_batch("CREATE TABLE t (x INTEGER PRIMARY KEY)").unwrap();
+        Writer::start(connection, Arc::new(Cache::default())).unwrap()
+    }
+
+    async fn insert(writer: &Writer, x: i64) -> Result<usize, Unavailable> {
+        writer.write(Touches::Flow, move |c| c.execute("INSERT INTO t VALUES (?1)", [x])).await
+    }
+
+    async fn rows(writer: &Writer) -> Vec<i64> {
+        let read = |connection: &Connection| {
+            let mut select = connection.prepare("SELECT x FROM t ORDER BY x")?;
+            select.query_map([], |row| row.get(0))?.collect()
+        };
+        writer.write(Touches::Flow, read).await.unwrap()
+    }
+
+    /// The first job holds the writer until all the others wait, so that they share a transaction.
+    #[tokio::test]
+    async fn a_job_that_fails_or_panics_undoes_no_neighbour() {
+        let writer = writer();
+        let (began, has_begun) = sync_channel(1);
+        let (go, may_go) = sync_channel::<()>(1);
+        let holding = writer.write(Touches::Flow, move |_| {
+            began.send(()).unwrap();
+            may_go.recv().unwrap();
+            Ok(())
+        });
+        let others = async {
+            tokio::task::yield_now().await;
+            has_begun.recv().unwrap();
+            let panicking = writer.write(Touches::Flow, |c| -> rusqlite::Result<()> {
+                c.execute("INSERT INTO t VALUES (9)", [])?;
+                panic!("a job that must not take the writer with it")
+            });
+            let release = async {
+                tokio::task::yield_now().await;
+                go.send(()).unwrap();
+            };
+            tokio::join!(
+                insert(&writer, 1),
+                insert(&writer, 1),
+                panicking,
+                insert(&writer, 2),
+                release
+            )
+        };
+        let (held, (first, twin, panicked, second, ())) = tokio::join!(holding, others);
+        held.unwrap();
+        assert!(first.is_ok() && second.is_ok());
+        assert!(twin.is_err(), "the second 1 breaks the primary key");
+        assert!(panicked.is_err());
+        assert_eq!(rows(&writer).await, [1, 2]);
+    }
+
+    #[tokio::test]
+    async fn what_was_handed_over_is_written_before_the_end() {
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path().join("t.db");
+        let connection = Connection::open(&path).unwrap();
+        configure(&connection).unwrap();
+        connection.execute_batch("CREATE TABLE t (x INTEGER PRIMARY KEY)").unwrap();
+        let writer = Writer::start(connection, Arc::new(Cache::default())).unwrap();
+        // Handed over, and nobody waits for the answer any more.
+        for x in 0..100 {
+            let mut write = Box::pin(insert(&writer, x));
+            let waker = std::task::Waker::noop();
+            let _ = write.as_mut().poll(&mut std::task::Context::from_waker(waker));
+        }
+        drop(writer);
+        let connection = Connection::open(&path).unwrap();
+        let count = connection.query_row("SELECT count(*) FROM t", [], |row| row.get::<_, i64>(0));
+        assert_eq!(count.unwrap(), 100);
+    }
 }

@@ -1,5 +1,7 @@
 //! The embedded store keeps the contract.
 
+#![expect(clippy::unwrap_used, reason = "a store that does not open ends its test")]
+
 use postback_contract::world::NOW;
 use postback_embedded::EmbeddedStore;
 use tempfile::TempDir;

@@ -87,7 +87,8 @@ fn send_events(
     client: &Client,
     receiver: &Receiver,
 ) -> Vec<String> {
-    let mut connection: Option<Connection> = None;
+    // A connection, and the life of the server that it was made in.
+    let mut connection: Option<(u32, Connection)> = None;
     let mut answered = Vec::new();
     for number in 0.. {
         if gate.wait_until_open().is_over {
@@ -99,14 +100,14 @@ fn send_events(
         loop {
             let life = gate.wait_until_open().life;
             let sent = match connection.take() {
-                Some(open) => Ok(open),
-                None => client.connect(),
+                Some((made_in, open)) if made_in == life => Ok(open),
+                _ => client.connect(),
             };
             let sent = sent.and_then(|mut open| open.send(&request).map(|answer| (open, answer)));
             match sent {
                 Ok((open, answer)) => {
                     answer.expect(200);
-                    connection = Some(open);
+                    connection = Some((life, open));
                     break;
                 }
                 Err(error) => assert!(

@@ -8,7 +8,6 @@ mod accept;
 mod crashes;
 mod endpoints;
 mod exhausted;
-mod fan_out;
 mod policy;
 mod redrive;
 mod restore;
