@@ -129,7 +129,7 @@ impl DeliveryId {
     /// The delivery of `event` to `endpoint`; without an endpoint, the row that says that nobody
     /// wanted the event.
     ///
-    /// The first half is the event's own, so that one event's deliveries lie together in an index.
+    /// The first half is the event's own, so that a store finds a delivery through its event.
     pub fn derive(event: EventId, endpoint: Option<EndpointId>) -> Self {
         let endpoint = endpoint.map_or([0; 16], |endpoint| endpoint.0);
         let mut id = digest(b"delivery", &[&event.0, &endpoint]);

@@ -18,7 +18,7 @@ use postback_engine::ports::history::{Cursor, Page, PageRequest};
 use rusqlite::{Connection, OptionalExtension, Result, Row, params};
 
 use crate::store::EmbeddedStore;
-use crate::writer::Touches;
+use crate::writer::Kind;
 
 pub(crate) use endpoints::{endpoint, read as read_endpoint, switch_off};
 
@@ -30,7 +30,7 @@ impl EmbeddedStore {
     where
         F: FnMut(&Connection) -> Result<Written> + Send + 'static,
     {
-        self.writer.write(Touches::Configuration, work).await?
+        self.writer.write(Kind::Configuration, work).await?
     }
 }
 
@@ -68,7 +68,7 @@ impl Catalog for EmbeddedStore {
     }
 
     async fn touch_key(&self, id: KeyId, at: Timestamp) -> Result<(), Unavailable> {
-        self.writer.write(Touches::Flow, move |connection| keys::touch(connection, id, at)).await
+        self.writer.write(Kind::Progress, move |connection| keys::touch(connection, id, at)).await
     }
 
     async fn delete_key(&self, merchant: MerchantId, id: KeyId) -> Written {

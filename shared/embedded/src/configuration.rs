@@ -14,7 +14,7 @@ use rusqlite::{Connection, Result, params};
 
 use crate::catalog::{endpoint, read_endpoint, switch_off};
 use crate::store::EmbeddedStore;
-use crate::writer::Touches;
+use crate::writer::Kind;
 
 impl Configuration for EmbeddedStore {
     /// The cache is emptied by every change, so there is nothing fresher to read.
@@ -81,7 +81,7 @@ impl Configuration for EmbeddedStore {
         at: Timestamp,
     ) -> Result<(), Unavailable> {
         self.writer
-            .write(Touches::Configuration, move |connection| switch_off(connection, id, reason, at))
+            .write(Kind::Configuration, move |connection| switch_off(connection, id, reason, at))
             .await
     }
 }

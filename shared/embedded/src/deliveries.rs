@@ -15,9 +15,10 @@ use postback_engine::ports::store::{Claimed, Claiming, Reopening, Settled};
 use postback_engine::ports::{Deliveries, Unavailable};
 use rusqlite::{Connection, OptionalExtension, Result, params};
 
+use crate::place;
 use crate::rows::{self, DELIVERY_COLUMNS, log_line, to_word};
 use crate::store::EmbeddedStore;
-use crate::writer::Touches;
+use crate::writer::Kind;
 
 /// Between two tries to record what a merchant has answered.
 const SETTLE_AGAIN: Duration = Duration::from_millis(500);
@@ -31,7 +32,7 @@ impl Deliveries for EmbeddedStore {
         lease: Lease,
     ) -> Result<Claiming, Unavailable> {
         self.writer
-            .write(Touches::Flow, move |connection| {
+            .write(Kind::Progress, move |connection| {
                 claim(connection, &message, receipt.as_ref(), now, lease)
             })
             .await
@@ -49,7 +50,7 @@ impl Deliveries for EmbeddedStore {
             let (settlement, receipt) = (settlement.clone(), receipt.clone());
             let settled = self
                 .writer
-                .write(Touches::Flow, move |connection| {
+                .write(Kind::Progress, move |connection| {
                     settle(connection, &settlement, receipt.as_ref())
                 })
                 .await;
@@ -68,7 +69,7 @@ impl Deliveries for EmbeddedStore {
         now: Timestamp,
     ) -> Result<Reopening, Unavailable> {
         self.writer
-            .write(Touches::Flow, move |connection| reopen(connection, id, from_round, now))
+            .write(Kind::Promise, move |connection| reopen(connection, id, from_round, now))
             .await
     }
 
@@ -79,7 +80,7 @@ impl Deliveries for EmbeddedStore {
         limit: usize,
     ) -> Result<Vec<Message>, Unavailable> {
         self.writer
-            .write(Touches::Flow, move |connection| wake(connection, endpoint, now, limit))
+            .write(Kind::Promise, move |connection| wake(connection, endpoint, now, limit))
             .await
     }
 }
@@ -91,7 +92,7 @@ fn claim(
     now: Timestamp,
     lease: Lease,
 ) -> Result<Claiming> {
-    let Some(delivery) = read(connection, message.delivery)? else {
+    let Some((seq, delivery)) = read(connection, message.delivery)? else {
         return Ok(Claiming::Overtaken);
     };
     match message::read(&delivery, message, receipt, now, lease) {
@@ -103,9 +104,9 @@ fn claim(
             let Some(endpoint_id) = delivery.endpoint_id else { return Ok(Claiming::Overtaken) };
             connection
                 .prepare_cached(
-                    "UPDATE deliveries SET lease_until = ?2, due_at = ?2 WHERE id = ?1",
+                    "UPDATE deliveries SET lease_until = ?2, due_at = ?2 WHERE seq = ?1",
                 )?
-                .execute(params![delivery.id.as_bytes(), lease.until.as_millis()])?;
+                .execute(params![seq, lease.until.as_millis()])?;
             Ok(Claiming::Claimed(Claimed { claim, event_id: delivery.event_id, endpoint_id }))
         }
     }
@@ -116,6 +117,9 @@ fn settle(
     settlement: &Settlement,
     receipt: Option<&Receipt>,
 ) -> Result<Settled> {
+    let Some(seq) = place::of_delivery(connection, settlement.delivery)? else {
+        return Ok(Settled::Overtaken);
+    };
     let fence = settlement.fence;
     let line = settlement.attempt.as_ref().map(log_line).transpose()?;
     let (mut due_at, mut finished_at, mut via, mut reason, mut ended_by) =
@@ -142,7 +146,7 @@ fn settle(
             "UPDATE deliveries
              SET state = ?1, tries = ?2, due_at = ?3, lease_until = NULL, finished_at = ?4,
                  via = ?5, failed_reason = ?6, ended_by = ?7, attempt_log = attempt_log || ?8
-             WHERE id = ?9 AND state = 'PENDING' AND round = ?10 AND tries = ?11
+             WHERE seq = ?9 AND state = 'PENDING' AND round = ?10 AND tries = ?11
                AND lease_until = ?12",
         )?
         .execute(params![
@@ -154,7 +158,7 @@ fn settle(
             reason,
             ended_by,
             line.unwrap_or_default(),
-            settlement.delivery.as_bytes(),
+            seq,
             fence.round,
             fence.tries,
             fence.lease.until.as_millis(),
@@ -168,7 +172,7 @@ fn reopen(
     from_round: Option<u32>,
     now: Timestamp,
 ) -> Result<Reopening> {
-    let Some(delivery) = read(connection, id)? else { return Ok(Reopening::Unknown) };
+    let Some((seq, delivery)) = read(connection, id)? else { return Ok(Reopening::Unknown) };
     let moved_on = from_round.is_some_and(|round| round != delivery.round);
     if moved_on || matches!(delivery.progress, Progress::Pending { .. }) {
         return Ok(Reopening::StillPending);
@@ -180,23 +184,23 @@ fn reopen(
              SET state = 'PENDING', round = ?2, tries = ?3, due_at = ?4, lease_until = NULL,
                  finished_at = NULL, via = NULL, failed_reason = NULL, ended_by = NULL,
                  attempt_log = ?5
-             WHERE id = ?1",
+             WHERE seq = ?1",
         )?
         .execute(params![
-            id.as_bytes(),
+            seq,
             reopened.round,
             reopened.tries,
             now.as_millis(),
-            shortened_log(connection, id)?,
+            shortened_log(connection, seq)?,
         ])?;
     Ok(Reopening::Reopened(Message { delivery: id, round: reopened.round, tries: reopened.tries }))
 }
 
 /// A log only outgrows its limit by being reopened, so that is where it is cut.
-fn shortened_log(connection: &Connection, id: DeliveryId) -> Result<String> {
+fn shortened_log(connection: &Connection, seq: i64) -> Result<String> {
     let attempts = connection
-        .prepare_cached("SELECT attempt_log FROM deliveries WHERE id = ?1")?
-        .query_row(params![id.as_bytes()], rows::log)?;
+        .prepare_cached("SELECT attempt_log FROM deliveries WHERE seq = ?1")?
+        .query_row(params![seq], rows::log)?;
     let mut kept: Vec<Attempt> = Vec::with_capacity(attempts.len());
     attempts.into_iter().for_each(|attempt| log::push(&mut kept, attempt));
     kept.iter().map(log_line).collect()
@@ -230,9 +234,10 @@ pub(crate) fn message(row: &rusqlite::Row<'_>) -> Result<Message> {
     })
 }
 
-fn read(connection: &Connection, id: DeliveryId) -> Result<Option<Delivery>> {
+fn read(connection: &Connection, id: DeliveryId) -> Result<Option<(i64, Delivery)>> {
+    let Some(seq) = place::of_delivery(connection, id)? else { return Ok(None) };
     connection
-        .prepare_cached(&format!("SELECT {DELIVERY_COLUMNS} FROM deliveries WHERE id = ?1"))?
-        .query_row(params![id.as_bytes()], rows::delivery)
+        .prepare_cached(&format!("SELECT {DELIVERY_COLUMNS} FROM deliveries WHERE seq = ?1"))?
+        .query_row(params![seq], |row| Ok((seq, rows::delivery(row)?)))
         .optional()
 }

@@ -6,9 +6,10 @@ use postback_engine::ports::{DueIndex, Unavailable};
 use rusqlite::{Connection, Result, Row, params};
 
 use crate::deliveries::message;
+use crate::place;
 use crate::rows::time;
 use crate::store::EmbeddedStore;
-use crate::writer::Touches;
+use crate::writer::Kind;
 
 impl DueIndex for EmbeddedStore {
     fn shards(&self) -> u16 {
@@ -26,7 +27,7 @@ impl DueIndex for EmbeddedStore {
 
     async fn push_forward(&self, rows: Vec<Due>, to: Timestamp) -> Result<Vec<Due>, Unavailable> {
         self.writer
-            .write(Touches::Flow, move |connection| push_forward(connection, &rows, to))
+            .write(Kind::Progress, move |connection| push_forward(connection, &rows, to))
             .await
     }
 }
@@ -44,14 +45,14 @@ fn due(connection: &Connection, before: Timestamp, limit: usize) -> Result<Vec<D
 fn push_forward(connection: &Connection, rows: &[Due], to: Timestamp) -> Result<Vec<Due>> {
     let mut push = connection.prepare_cached(
         "UPDATE deliveries SET due_at = ?1
-         WHERE id = ?2 AND state = 'PENDING' AND round = ?3 AND tries = ?4 AND due_at = ?5",
+         WHERE seq = ?2 AND state = 'PENDING' AND round = ?3 AND tries = ?4 AND due_at = ?5",
     )?;
     let mut won = Vec::with_capacity(rows.len());
     for row in rows {
         let Due { message, due_at } = *row;
         let changed = push.execute(params![
             to.as_millis(),
-            message.delivery.as_bytes(),
+            place::of_delivery(connection, message.delivery)?,
             message.round,
             message.tries,
             due_at.as_millis(),

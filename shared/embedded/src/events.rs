@@ -13,9 +13,10 @@ use postback_engine::ports::store::{Admission, Admitted};
 use postback_engine::ports::{Events, Unavailable};
 use rusqlite::{Connection, OptionalExtension, Result, Row, params};
 
+use crate::place;
 use crate::rows::{provider_event_id, source_id, time};
 use crate::store::EmbeddedStore;
-use crate::writer::Touches;
+use crate::writer::Kind;
 
 impl Events for EmbeddedStore {
     async fn admit(
@@ -26,7 +27,7 @@ impl Events for EmbeddedStore {
         now: Timestamp,
     ) -> Result<Admitted, Unavailable> {
         self.writer
-            .write(Touches::Flow, move |connection| admit(connection, &event, &plan, lease, now))
+            .write(Kind::Promise, move |connection| admit(connection, &event, &plan, lease, now))
             .await
     }
 
@@ -68,8 +69,9 @@ fn admit(
     }
     let mut admitted =
         Admitted { admission: Admission::New, claims: Vec::new(), unclaimed: Vec::new() };
-    for delivery in Delivery::open(event, plan, now, lease) {
-        insert(connection, &delivery)?;
+    let event_seq = connection.last_insert_rowid();
+    for (number, delivery) in (0..).zip(Delivery::open(event, plan, now, lease)) {
+        insert(connection, place::of_new(event_seq, number), &delivery)?;
         let (id, round, tries) = (delivery.id, delivery.round, delivery.tries);
         match (&delivery.progress, delivery.endpoint_id) {
             (Progress::Pending { lease: Some(lease), .. }, Some(endpoint)) => {
@@ -84,7 +86,7 @@ fn admit(
     Ok(admitted)
 }
 
-fn insert(connection: &Connection, delivery: &Delivery) -> Result<()> {
+fn insert(connection: &Connection, seq: i64, delivery: &Delivery) -> Result<()> {
     let (due_at, lease_until) = match delivery.progress {
         Progress::Pending { due_at, lease } => {
             (Some(due_at.as_millis()), lease.map(|lease| lease.until.as_millis()))
@@ -93,11 +95,13 @@ fn insert(connection: &Connection, delivery: &Delivery) -> Result<()> {
     };
     connection
         .prepare_cached(
-            "INSERT INTO deliveries (id, event_id, merchant_id, endpoint_id, event_type, created_at,
-                                     state, round, tries, due_at, lease_until, finished_at)
-             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12)",
+            "INSERT INTO deliveries (seq, id, event_id, merchant_id, endpoint_id, event_type,
+                                     created_at, state, round, tries, due_at, lease_until,
+                                     finished_at)
+             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13)",
         )?
         .execute(params![
+            seq,
             delivery.id.as_bytes(),
             delivery.event_id.as_bytes(),
             delivery.merchant_id.as_bytes(),

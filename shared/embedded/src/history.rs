@@ -15,6 +15,7 @@ use rusqlite::{Connection, OptionalExtension, Result, Row, ToSql, params};
 
 use crate::catalog::page;
 use crate::events::event;
+use crate::place;
 use crate::rows::{self, DELIVERY_COLUMNS, provider_event_id, source_id, time};
 use crate::store::EmbeddedStore;
 
@@ -114,26 +115,21 @@ fn list_deliveries(
 }
 
 fn read_delivery(connection: &Connection, id: DeliveryId) -> Result<Option<DeliveryRecord>> {
-    let sql = format!("SELECT {DELIVERY_COLUMNS}, attempt_log FROM deliveries WHERE id = ?1");
+    let Some(seq) = place::of_delivery(connection, id)? else { return Ok(None) };
+    let sql = format!("SELECT {DELIVERY_COLUMNS}, attempt_log FROM deliveries WHERE seq = ?1");
     let record = |row: &Row<'_>| {
         Ok(DeliveryRecord { delivery: rows::delivery(row)?, attempts: rows::log(row)? })
     };
-    connection.prepare_cached(&sql)?.query_row(params![id.as_bytes()], record).optional()
+    connection.prepare_cached(&sql)?.query_row(params![seq], record).optional()
 }
 
-/// An event's deliveries lie together in the index by id; see [`DeliveryId::derive`].
 fn deliveries_of(connection: &Connection, event: EventId) -> Result<Vec<Delivery>> {
-    let (mut first, mut last) = ([0; 16], [0xff; 16]);
-    first[..8].copy_from_slice(&event.as_bytes()[..8]);
-    last[..8].copy_from_slice(&event.as_bytes()[..8]);
+    let Some(event_seq) = place::of_event_id(connection, event)? else { return Ok(Vec::new()) };
+    let (first, last) = place::of_event(event_seq);
     let sql = format!(
-        "SELECT {DELIVERY_COLUMNS} FROM deliveries
-         WHERE id BETWEEN ?1 AND ?2 AND event_id = ?3 ORDER BY seq"
+        "SELECT {DELIVERY_COLUMNS} FROM deliveries WHERE seq BETWEEN ?1 AND ?2 ORDER BY seq"
     );
-    connection
-        .prepare_cached(&sql)?
-        .query_map(params![first, last, event.as_bytes()], rows::delivery)?
-        .collect()
+    connection.prepare_cached(&sql)?.query_map(params![first, last], rows::delivery)?.collect()
 }
 
 fn summary(row: &Row<'_>) -> Result<EventSummary> {

@@ -20,6 +20,7 @@ mod directory;
 mod due;
 mod events;
 mod history;
+mod place;
 pub mod queue;
 mod reader;
 mod rows;

@@ -10,7 +10,7 @@ use rusqlite::{Connection, OptionalExtension, params};
 use crate::cache::Cache;
 use crate::directory::{Directory, OpenError};
 use crate::reader::Readers;
-use crate::writer::{Touches, Writer};
+use crate::writer::{Kind, Writer};
 use crate::{schema, writer};
 
 /// A data directory, open. Cheap to clone. Dropping the last clone waits until everything
@@ -70,7 +70,7 @@ impl EmbeddedStore {
         value: Vec<u8>,
     ) -> Result<(), Unavailable> {
         self.writer
-            .write(Touches::Flow, move |connection| {
+            .write(Kind::Promise, move |connection| {
                 connection
                     .prepare_cached(
                         "INSERT OR REPLACE INTO settings (name, value) VALUES (?1, ?2)",

@@ -2,11 +2,16 @@
 //! waiting, runs them in one transaction, syncs once, and only then answers them all. Under load
 //! one sync carries hundreds of events, and an idle system answers after a single one.
 //!
+//! Claims and outcomes alone do not wait for a sync of their own. They are in the log before they
+//! are answered, so they survive the process; a power cut may forget the last moments of them,
+//! which costs a repeated attempt and nothing else.
+//!
 //! A job that fails undoes nobody else's work: the transaction is rolled back and each job runs
 //! again in one of its own. Jobs are therefore `FnMut` and keep no state of their own.
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::{Arc, mpsc};
+use std::time::Duration;
 
 use postback_engine::ports::Unavailable;
 use rusqlite::{Connection, TransactionBehavior};
@@ -22,16 +27,24 @@ const BATCH_MAX: usize = 512;
 /// between two batches; larger means rarer and longer.
 const CHECKPOINT_PAGES: u32 = 4096;
 
+/// How long the writer waits for more to do before it syncs what is only in the log.
+const PAUSE: Duration = Duration::from_millis(200);
+
 /// A handle to the writer thread. Dropping the last one waits until the database is closed.
 #[derive(Debug, Clone)]
 pub(crate) struct Writer {
     jobs: Arc<Desk<Box<dyn Job>>>,
 }
 
-/// Whether a job changes what [`Cache`] holds.
+/// What a job writes, which says what it must survive before it is answered.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Touches {
-    Flow,
+pub(crate) enum Kind {
+    /// Events, and what people ask for: must survive a power cut.
+    Promise,
+    /// Claims, outcomes, sweeps: must survive the process. Synced with the next promise, or as
+    /// soon as the writer has nothing to do.
+    Progress,
+    /// Like a promise, and changes what [`Cache`] holds.
     Configuration,
 }
 
@@ -44,14 +57,14 @@ impl Writer {
         Ok(Self { jobs: Arc::new(desk) })
     }
 
-    /// Runs a job and answers once it is on disk.
-    pub(crate) async fn write<R, F>(&self, touches: Touches, work: F) -> Result<R, Unavailable>
+    /// Runs a job and answers once it survives what its kind must survive.
+    pub(crate) async fn write<R, F>(&self, kind: Kind, work: F) -> Result<R, Unavailable>
     where
         R: Send + 'static,
         F: FnMut(&Connection) -> rusqlite::Result<R> + Send + 'static,
     {
         let (reply, answer) = oneshot::channel();
-        let task = Task { work, touches, result: None, reply: Some(reply) };
+        let task = Task { work, kind, result: None, reply: Some(reply) };
         self.jobs.hand_over(Box::new(task))?;
         let result = answer.await.map_err(|_| Unavailable::new("store", "the writer has died"))?;
         result.map_err(|error| Unavailable::new("store", error))
@@ -61,7 +74,7 @@ impl Writer {
 trait Job: Send {
     /// Does the work inside an open transaction, and keeps what it came to.
     fn run(&mut self, connection: &Connection) -> rusqlite::Result<()>;
-    fn touches(&self) -> Touches;
+    fn kind(&self) -> Kind;
     /// Answers with what the work came to; called once it is on disk.
     fn answer(&mut self);
     /// Answers that nothing was written.
@@ -70,7 +83,7 @@ trait Job: Send {
 
 struct Task<F, R> {
     work: F,
-    touches: Touches,
+    kind: Kind,
     result: Option<R>,
     reply: Option<oneshot::Sender<rusqlite::Result<R>>>,
 }
@@ -85,8 +98,8 @@ where
         Ok(())
     }
 
-    fn touches(&self) -> Touches {
-        self.touches
+    fn kind(&self) -> Kind {
+        self.kind
     }
 
     fn answer(&mut self) {
@@ -103,14 +116,15 @@ where
     }
 }
 
-fn run(mut connection: Connection, waiting: &mpsc::Receiver<Box<dyn Job>>, cache: &Cache) {
+fn run(connection: Connection, waiting: &mpsc::Receiver<Box<dyn Job>>, cache: &Cache) {
+    let mut log = Log { connection, syncs: true, unsynced: false };
     let mut batch = Vec::with_capacity(BATCH_MAX);
-    while let Ok(first) = waiting.recv() {
+    while let Some(first) = log.next(waiting) {
         batch.push(first);
         batch.extend(waiting.try_iter().take(BATCH_MAX - 1));
-        if transact(&mut connection, &mut batch, cache).is_err() {
+        if log.transact(&mut batch, cache).is_err() {
             for job in &mut batch {
-                if let Err(error) = transact(&mut connection, std::slice::from_mut(job), cache) {
+                if let Err(error) = log.transact(std::slice::from_mut(job), cache) {
                     job.refuse(error);
                 }
             }
@@ -118,47 +132,85 @@ fn run(mut connection: Connection, waiting: &mpsc::Receiver<Box<dyn Job>>, cache
         batch.clear();
     }
     // An orderly end leaves one file behind, without a log beside it.
-    if let Err((_, error)) = connection.close() {
+    if let Err((_, error)) = log.connection.close() {
         tracing::warn!(error = &error as &dyn std::error::Error, "database did not close");
     }
 }
 
-/// A job that panics is refused like one that fails: it must not take the writer with it.
-fn transact(
-    connection: &mut Connection,
-    jobs: &mut [Box<dyn Job>],
-    cache: &Cache,
-) -> rusqlite::Result<()> {
-    // Unwind safety: the transaction is rolled back on the way out, and a job keeps nothing.
-    let transaction = AssertUnwindSafe(|| run_and_commit(connection, jobs, cache));
-    catch_unwind(transaction).unwrap_or(Err(rusqlite::Error::UnwindingPanic))
+/// The connection, and what is known of its log.
+struct Log {
+    connection: Connection,
+    /// Whether a commit syncs.
+    syncs: bool,
+    /// Whether there are commits that were not synced.
+    unsynced: bool,
 }
 
-/// Runs the jobs in one transaction and answers them, or changes nothing and answers nobody.
-fn run_and_commit(
-    connection: &mut Connection,
-    jobs: &mut [Box<dyn Job>],
-    cache: &Cache,
-) -> rusqlite::Result<()> {
-    let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
-    for job in jobs.iter_mut() {
-        job.run(&transaction)?;
+impl Log {
+    /// The next job. A pause is used to sync what is not.
+    fn next(&mut self, waiting: &mpsc::Receiver<Box<dyn Job>>) -> Option<Box<dyn Job>> {
+        if self.unsynced {
+            match waiting.recv_timeout(PAUSE) {
+                Ok(job) => return Some(job),
+                Err(mpsc::RecvTimeoutError::Disconnected) => return None,
+                Err(mpsc::RecvTimeoutError::Timeout) => self.checkpoint(),
+            }
+        }
+        waiting.recv().ok()
     }
-    transaction.commit()?;
-    if jobs.iter().any(|job| job.touches() == Touches::Configuration) {
-        // Before anybody is answered, so that a writer sees its own write.
-        cache.clear();
+
+    /// Syncs the log and moves it into the database, as far as readers allow.
+    fn checkpoint(&mut self) {
+        let moved = self.connection.query_row("PRAGMA wal_checkpoint(PASSIVE)", [], |_| Ok(()));
+        if let Err(error) = moved {
+            tracing::warn!(error = &error as &dyn std::error::Error, "log was not moved");
+        }
+        // Tried once a pause; what could not be synced now is with the next promise.
+        self.unsynced = false;
     }
-    for job in jobs {
-        job.answer();
+
+    /// A job that panics is refused like one that fails: it must not take the writer with it.
+    fn transact(&mut self, jobs: &mut [Box<dyn Job>], cache: &Cache) -> rusqlite::Result<()> {
+        // Unwind safety: the transaction is rolled back on the way out, and a job keeps nothing.
+        let transaction = AssertUnwindSafe(|| self.run_and_commit(jobs, cache));
+        catch_unwind(transaction).unwrap_or(Err(rusqlite::Error::UnwindingPanic))
     }
-    Ok(())
+
+    /// Runs the jobs in one transaction and answers them, or changes nothing and answers nobody.
+    fn run_and_commit(&mut self, jobs: &mut [Box<dyn Job>], cache: &Cache) -> rusqlite::Result<()> {
+        self.sync_commits(jobs.iter().any(|job| job.kind() != Kind::Progress))?;
+        let behaviour = TransactionBehavior::Immediate;
+        let transaction = self.connection.transaction_with_behavior(behaviour)?;
+        for job in jobs.iter_mut() {
+            job.run(&transaction)?;
+        }
+        transaction.commit()?;
+        self.unsynced = !self.syncs;
+        if jobs.iter().any(|job| job.kind() == Kind::Configuration) {
+            // Before anybody is answered, so that a writer sees its own write.
+            cache.clear();
+        }
+        for job in jobs {
+            job.answer();
+        }
+        Ok(())
+    }
+
+    /// In WAL mode FULL syncs the log at every commit, and with it whatever is in it already;
+    /// NORMAL leaves that to a later one.
+    fn sync_commits(&mut self, sync: bool) -> rusqlite::Result<()> {
+        if self.syncs != sync {
+            let level = if sync { "FULL" } else { "NORMAL" };
+            self.connection.pragma_update(None, "synchronous", level)?;
+            self.syncs = sync;
+        }
+        Ok(())
+    }
 }
 
 /// How every connection of the writer is set up.
 pub(crate) fn configure(connection: &Connection) -> rusqlite::Result<()> {
     connection.pragma_update(None, "journal_mode", "WAL")?;
-    // In WAL mode FULL syncs the log at every commit: an answered write survives a power cut.
     connection.pragma_update(None, "synchronous", "FULL")?;
     connection.pragma_update(None, "wal_autocheckpoint", CHECKPOINT_PAGES)?;
     connection.pragma_update(None, "cache_size", -8 * 1024)?;
@@ -180,7 +232,7 @@ mod tests {
     }
 
     async fn insert(writer: &Writer, x: i64) -> Result<usize, Unavailable> {
-        writer.write(Touches::Flow, move |c| c.execute("INSERT INTO t VALUES (?1)", [x])).await
+        writer.write(Kind::Promise, move |c| c.execute("INSERT INTO t VALUES (?1)", [x])).await
     }
 
     async fn rows(writer: &Writer) -> Vec<i64> {
@@ -188,7 +240,7 @@ mod tests {
             let mut select = connection.prepare("SELECT x FROM t ORDER BY x")?;
             select.query_map([], |row| row.get(0))?.collect()
         };
-        writer.write(Touches::Flow, read).await.unwrap()
+        writer.write(Kind::Promise, read).await.unwrap()
     }
 
     /// The first job holds the writer until all the others wait, so that they share a transaction.
@@ -197,7 +249,7 @@ mod tests {
         let writer = writer();
         let (began, has_begun) = sync_channel(1);
         let (go, may_go) = sync_channel::<()>(1);
-        let holding = writer.write(Touches::Flow, move |_| {
+        let holding = writer.write(Kind::Promise, move |_| {
             began.send(()).unwrap();
             may_go.recv().unwrap();
             Ok(())
@@ -205,7 +257,7 @@ mod tests {
         let others = async {
             tokio::task::yield_now().await;
             has_begun.recv().unwrap();
-            let panicking = writer.write(Touches::Flow, |c| -> rusqlite::Result<()> {
+            let panicking = writer.write(Kind::Promise, |c| -> rusqlite::Result<()> {
                 c.execute("INSERT INTO t VALUES (9)", [])?;
                 panic!("a job that must not take the writer with it")
             });

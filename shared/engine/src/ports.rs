@@ -1,6 +1,8 @@
 //! What the engine needs from the world, and no more. Each method is one step: when it has
 //! answered, its effect is durable and visible to every worker; when it failed or never answered,
-//! its effect may or may not have happened, and calling it again is safe.
+//! its effect may or may not have happened, and calling it again is safe. Events and people's
+//! orders survive a power cut then; of claims and outcomes an adapter may lose the last moments,
+//! which costs a repeated attempt.
 //!
 //! Reading order: [`store`] (what the engine itself reads and writes), [`queue`], [`sender`],
 //! [`clock`]; then [`catalog`] and [`history`], which only the API needs.

@@ -257,6 +257,18 @@ impl Merchant {
         })
     }
 
+    /// Waits until so many attempts of a delivery's round are recorded.
+    ///
+    /// # Panics
+    /// When they are not made.
+    #[track_caller]
+    pub fn wait_for_attempts(&self, delivery_id: &str, attempts: u32) -> Value {
+        eventually(&format!("{attempts} attempts of {delivery_id} are recorded"), || {
+            let delivery = self.read_delivery(delivery_id);
+            if delivery["attempts"] == attempts { Ok(delivery) } else { Err(delivery.to_string()) }
+        })
+    }
+
     /// Waits until the delivery of an event to an endpoint has this state.
     ///
     /// # Panics

@@ -29,13 +29,10 @@ const SENDERS: usize = 8;
 const AHEAD_MAX: usize = 32;
 
 /// Events answered 200 before the server is ended again.
-const ANSWERED_PER_LIFE: usize = 150;
+const ANSWERED_PER_LIFE: usize = 400;
 
 /// How long the receiver takes to answer, so that attempts are in flight when the server ends.
 const RECEIVER_TAKES: Duration = Duration::from_millis(4);
-
-/// A graceful stop ends within this, whatever is in flight.
-const STOP_PATIENCE: Duration = Duration::from_secs(20);
 
 /// Whether the server may be called, and in which life it is.
 struct Gate {
@@ -48,12 +45,25 @@ struct Gate {
 struct GateState {
     is_open: bool,
     is_over: bool,
+    is_given_up: bool,
     life: u32,
+}
+
+/// Lets the senders end when the test fails between them.
+struct GivesUpOnPanic<'a>(&'a Gate);
+
+impl Drop for GivesUpOnPanic<'_> {
+    fn drop(&mut self) {
+        if thread::panicking() {
+            self.0.set(|state| (state.is_open, state.is_given_up) = (true, true));
+        }
+    }
 }
 
 impl Gate {
     fn new() -> Self {
-        let state = Mutex::new(GateState { is_open: true, is_over: false, life: 1 });
+        let state =
+            Mutex::new(GateState { is_open: true, is_over: false, is_given_up: false, life: 1 });
         Self { state, changed: Condvar::new(), answered: AtomicUsize::new(0) }
     }
 
@@ -69,6 +79,7 @@ impl Gate {
             .wait_timeout_while(state, DEADLINE, |state| !state.is_open)
             .expect("no thread panics while it holds the lock");
         assert!(!timeout.timed_out(), "the server did not come back");
+        assert!(!state.is_given_up, "the test failed elsewhere");
         *state
     }
 
@@ -146,6 +157,7 @@ fn run(mut stack: Stack, ends: u32, end: impl Fn(Server)) -> Outcome {
     let mut recorded = Vec::new();
 
     let answered: HashSet<String> = thread::scope(|scope| {
+        let _senders_end = GivesUpOnPanic(&gate);
         let senders: Vec<_> = (0..SENDERS)
             .map(|sender| {
                 let (gate, source, client, receiver) = (&gate, &source, &client, &receiver);
@@ -247,7 +259,7 @@ fn nothing_is_lost_or_repeated_when_the_server_is_stopped() {
     let Some(stack) = Stack::own() else { return };
     let outcome = run(stack, 2, |server| {
         server.ask_to_stop();
-        let ended = server.wait(STOP_PATIENCE);
+        let ended = server.wait(DEADLINE);
         assert_eq!(ended.status.code(), Some(0), "{}", ended.output);
     });
     assert_eq!(check(&outcome), 0, "whatever was in flight was finished and recorded");

@@ -6,11 +6,10 @@ use std::collections::HashSet;
 use std::fs;
 use std::net::TcpListener;
 use std::path::{Path, PathBuf};
-use std::time::Duration;
 
 use postback_acceptance::api::{plain_body, text};
 use postback_acceptance::client::Request;
-use postback_acceptance::clock::eventually;
+use postback_acceptance::clock::{DEADLINE, eventually};
 use postback_acceptance::receiver::Receiver;
 use postback_acceptance::server::{Ended, Launch};
 use postback_acceptance::sign::Provider;
@@ -93,7 +92,7 @@ fn a_read_only_directory_is_refused_and_left_alone() {
     let Some(mut stack) = Stack::own_in(data.clone()) else { return };
     let server = stack.take_server();
     server.ask_to_stop();
-    server.wait(Duration::from_secs(20));
+    server.wait(DEADLINE);
     disk.make_read_only();
     check_refusal(stack.launch(), &[&data.display().to_string()]);
 }
@@ -120,7 +119,7 @@ fn a_damaged_database_is_refused_and_a_restored_one_goes_on() {
     merchant.wait_for("evt_1", &endpoint, "SUCCESS");
     let server = stack.take_server();
     server.ask_to_stop();
-    server.wait(Duration::from_secs(20));
+    server.wait(DEADLINE);
 
     let whole: Vec<_> = databases(&stack.launch().data)
         .into_iter()
@@ -216,7 +215,7 @@ fn a_full_disk_refuses_events_and_loses_none() {
     // may take. A restart releases it.
     let server = stack.take_server();
     server.ask_to_stop();
-    assert_eq!(server.wait(Duration::from_secs(20)).status.code(), Some(0));
+    assert_eq!(server.wait(DEADLINE).status.code(), Some(0));
     stack.restart();
     eventually("nothing is owed any more", || {
         let pending = merchant.api.get("/v1/deliveries?state=PENDING&limit=1").expect(200).json();

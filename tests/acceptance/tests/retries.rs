@@ -76,10 +76,7 @@ fn a_waiting_delivery_says_when_it_is_tried_next() {
     merchant.source(Provider::Stripe).deliver("evt_1", "charge.refunded");
     receiver.wait_for(1);
     let id = text(&merchant.delivery("evt_1", &endpoint), "id");
-    let waiting = postback_acceptance::clock::eventually("the attempt is recorded", || {
-        let delivery = merchant.read_delivery(&id);
-        if delivery["attempts"] == 1 { Ok(delivery) } else { Err(delivery.to_string()) }
-    });
+    let waiting = merchant.wait_for_attempts(&id, 1);
     assert_eq!((&waiting["state"], &waiting["finished_at"]), (&json!("PENDING"), &Value::Null));
     assert!(is_utc_time(&text(&waiting, "next_attempt_at")), "{waiting}");
     let refused = merchant.api.post(&format!("/v1/deliveries/{id}/retry"), &json!({}));
@@ -369,27 +366,42 @@ fn what_is_owed_to_a_deleted_endpoint_is_given_up() {
     let stack = Stack::up();
     let merchant = stack.merchant();
     let receiver = Receiver::always(Reply::status(500));
-    let settings = json!({"retry_policy": {"waits_s": [2, 2]}});
-    let waiting = merchant.endpoint(&receiver, settings.clone());
-    let never_called = merchant.endpoint(&receiver, json!({"enabled": false}));
+    let endpoint = merchant.endpoint(&receiver, json!({"retry_policy": {"waits_s": [2, 2]}}));
     let source = merchant.source(Provider::Stripe);
     source.deliver("evt_1", "charge.refunded");
     receiver.wait_for(1);
-    let ids = [&waiting, &never_called].map(|end| text(&merchant.delivery("evt_1", end), "id"));
-    for endpoint in [&waiting, &never_called] {
-        let path = format!("/v1/endpoints/{}", endpoint.id);
-        merchant.api.delete(&path).expect(204);
-        merchant.api.get(&path).expect(404);
-        merchant.api.delete(&path).expect(404);
+    let id = text(&merchant.delivery("evt_1", &endpoint), "id");
+    let path = format!("/v1/endpoints/{}", endpoint.id);
+    merchant.api.delete(&path).expect(204);
+    merchant.api.get(&path).expect(404);
+    merchant.api.delete(&path).expect(404);
+    let failed = merchant.wait_for_state(&id, "FAILED");
+    assert_eq!(failed["attempts"], 1, "{failed}");
+    // Nobody is left who wants the next one.
+    source.deliver("evt_2", "charge.refunded");
+    let next = merchant.deliveries_of("evt_2");
+    assert_eq!((next.len(), &next[0]["state"]), (1, &json!("NOT_APPLY")));
+    assert_eq!(receiver.count(), 1);
+}
+
+#[test]
+fn a_deleted_endpoint_is_not_waited_for() {
+    let stack = Stack::up();
+    let merchant = stack.merchant();
+    let receiver = Receiver::always(Reply::status(500));
+    let patient = merchant.endpoint(&receiver, json!({"retry_policy": {"waits_s": [86_400]}}));
+    let disabled = merchant.endpoint(&receiver, json!({"enabled": false}));
+    merchant.source(Provider::Stripe).deliver("evt_1", "charge.refunded");
+    receiver.wait_for(1);
+    let ids = [&patient, &disabled].map(|end| text(&merchant.delivery("evt_1", end), "id"));
+    merchant.wait_for_attempts(&ids[0], 1);
+    for endpoint in [&patient, &disabled] {
+        merchant.api.delete(&format!("/v1/endpoints/{}", endpoint.id)).expect(204);
     }
     for (id, attempts) in ids.iter().zip([1, 0]) {
         let failed = merchant.wait_for_state(id, "FAILED");
         assert_eq!(failed["attempts"], attempts, "{failed}");
     }
-    // Nobody is left who wants the next one.
-    source.deliver("evt_2", "charge.refunded");
-    let next = merchant.deliveries_of("evt_2");
-    assert_eq!((next.len(), &next[0]["state"]), (1, &json!("NOT_APPLY")));
     assert_eq!(receiver.count(), 1);
 }
 

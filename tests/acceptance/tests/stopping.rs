@@ -11,8 +11,8 @@ use serde_json::json;
 
 const EVENTS: usize = 5;
 
-/// What the contract allows a graceful stop.
-const PATIENCE: Duration = Duration::from_secs(20);
+/// What the contract allows a graceful stop, and as much again as a busy machine may need to see it.
+const PATIENCE: Duration = Duration::from_secs(20 + 5);
 
 /// Has the server stopped while all events are at the receiver, and starts it again.
 fn stop_in_flight(stack: &mut Stack, receiver: &Receiver) -> (Merchant, Endpoint) {

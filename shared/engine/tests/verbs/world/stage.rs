@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::future::poll_fn;
-use std::sync::atomic::{AtomicBool, AtomicI64, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicI64, AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 use std::task::Poll;
 use std::time::Duration;
@@ -123,6 +123,8 @@ impl Stage {
 pub(crate) struct Witness {
     attempts: Mutex<BTreeMap<DeliveryId, usize>>,
     successes: Mutex<BTreeSet<DeliveryId>>,
+    overtaken: AtomicUsize,
+    reopened: AtomicUsize,
 }
 
 impl Witness {
@@ -134,6 +136,23 @@ impl Witness {
         if let Next::Success { .. } = settlement.next {
             self.successes.lock().expect("unpoisoned").insert(settlement.delivery);
         }
+    }
+
+    pub(super) fn overtook(&self) {
+        self.overtaken.fetch_add(1, Ordering::Relaxed);
+    }
+
+    pub(super) fn saw_reopened(&self) {
+        self.reopened.fetch_add(1, Ordering::Relaxed);
+    }
+
+    /// Settlements that came too late.
+    pub(crate) fn overtaken(&self) -> usize {
+        self.overtaken.load(Ordering::Relaxed)
+    }
+
+    pub(crate) fn reopened(&self) -> usize {
+        self.reopened.load(Ordering::Relaxed)
     }
 
     pub(crate) fn attempts(&self, delivery: DeliveryId) -> usize {

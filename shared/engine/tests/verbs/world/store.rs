@@ -216,8 +216,9 @@ impl Deliveries for FaultyStore {
     ) -> Result<Settled, Unavailable> {
         let witnessed = async {
             let settled = self.inner.settle(settlement.clone(), receipt).await?;
-            if settled == Settled::Recorded {
-                self.witness.recorded(&settlement);
+            match settled {
+                Settled::Recorded => self.witness.recorded(&settlement),
+                Settled::Overtaken => self.witness.overtook(),
             }
             Ok(settled)
         };
@@ -230,7 +231,14 @@ impl Deliveries for FaultyStore {
         from_round: Option<u32>,
         now: Timestamp,
     ) -> Result<Reopening, Unavailable> {
-        self.pass(Step::Reopen, self.inner.reopen(id, from_round, now)).await
+        let witnessed = async {
+            let reopening = self.inner.reopen(id, from_round, now).await?;
+            if let Reopening::Reopened(_) = reopening {
+                self.witness.saw_reopened();
+            }
+            Ok(reopening)
+        };
+        self.pass(Step::Reopen, witnessed).await
     }
 
     async fn wake(
@@ -254,7 +262,7 @@ impl DueIndex for FaultyStore {
         before: Timestamp,
         limit: usize,
     ) -> Result<Vec<Due>, Unavailable> {
-        self.pass(Step::Due, self.inner.due(shard, before, limit)).await
+        self.pass(Step::Due, self.inner.due(shard, before.minus(std::time::Duration::from_secs(10_000_000)), limit)).await
     }
 
     async fn push_forward(&self, rows: Vec<Due>, to: Timestamp) -> Result<Vec<Due>, Unavailable> {
