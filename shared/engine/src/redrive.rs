@@ -33,8 +33,8 @@ impl<P: Ports> Engine<P> {
         Ok(reopening)
     }
 
-    /// Has every waiting delivery of an endpoint tried at once, because it was switched on again.
-    /// Answers with how many.
+    /// Has every waiting delivery of an endpoint looked at now, because the endpoint was switched
+    /// on again, or deleted: what is owed to it is then tried, or ends. Answers with how many.
     ///
     /// # Errors
     /// When the store is unavailable; those woken until then are on their way.

@@ -331,6 +331,17 @@ pub fn text(object: &Value, field: &str) -> String {
     value.unwrap_or_else(|| panic!("`{field}` is no text in {object}")).to_owned()
 }
 
+/// One field of every attempt in a delivery's log, oldest first.
+///
+/// # Panics
+/// When the delivery was read without its log.
+#[track_caller]
+pub fn log_field(delivery: &Value, field: &str) -> Vec<Value> {
+    let log = delivery["attempt_log"].as_array();
+    let log = log.unwrap_or_else(|| panic!("no attempt_log in {delivery}"));
+    log.iter().map(|attempt| attempt[field].clone()).collect()
+}
+
 /// The path of a URL, or of what is a path already.
 fn path_of(url: &str) -> String {
     let rest = url.split_once("://").map_or(url, |(_, rest)| rest);

@@ -246,6 +246,23 @@ impl Answer {
         self
     }
 
+    /// The stable code of a refusal, which must have this status and the form of RFC 9457.
+    ///
+    /// # Panics
+    /// When the answer is something else.
+    #[track_caller]
+    pub fn problem(&self, status: u16) -> String {
+        assert_eq!(self.status, status, "{self:?}");
+        assert_eq!(self.headers.the("content-type"), "application/problem+json", "{self:?}");
+        let problem = self.json();
+        assert_eq!(problem["status"], status, "{self:?}");
+        assert!(problem["type"].is_string() && problem["title"].is_string(), "{self:?}");
+        let code = problem["code"].as_str().unwrap_or_default();
+        let is_for_machines = |byte: u8| byte.is_ascii_lowercase() || byte == b'_';
+        assert!(!code.is_empty() && code.bytes().all(is_for_machines), "`code` in {self:?}");
+        code.to_owned()
+    }
+
     /// The JSON in an answer of success (2xx).
     ///
     /// # Panics

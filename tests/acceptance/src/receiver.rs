@@ -77,15 +77,22 @@ impl Receiver {
     /// # Panics
     /// When there is no free port.
     pub fn scripted(next: impl IntoIterator<Item = Reply>, then: Reply) -> Self {
+        Self::start(Script::new(next, [then]))
+    }
+
+    /// Starts one that gives these replies in turn, over and over.
+    ///
+    /// # Panics
+    /// When there is none, or no free port.
+    pub fn in_turn(replies: impl IntoIterator<Item = Reply>) -> Self {
+        Self::start(Script::new([], replies))
+    }
+
+    fn start(script: Script) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").expect("a loopback port is free");
         let address = listener.local_addr().expect("a listener has an address");
-        let state = State {
-            script: Script::new(next, then),
-            receipts: Vec::new(),
-            open_connections: 0,
-            life: 1,
-            stopped: false,
-        };
+        let state =
+            State { script, receipts: Vec::new(), open_connections: 0, life: 1, stopped: false };
         let shared = Arc::new(Shared { state: Mutex::new(state), changed: Condvar::new() });
         let accepting = Arc::clone(&shared);
         thread::spawn(move || accept(&listener, &accepting));
@@ -99,7 +106,7 @@ impl Receiver {
 
     /// Replaces what is left of the script.
     pub fn reply_from_now_on(&self, reply: Reply) {
-        self.shared.lock().script = Script::new([], reply);
+        self.shared.lock().script = Script::new([], [reply]);
     }
 
     /// Everything received so far, in order.
@@ -288,6 +295,14 @@ mod tests {
         assert_eq!((&*receipts[0].method, &*receipts[0].target), ("POST", "/hooks?a=1"));
         assert_eq!(receipts[2].headers.all("x-a"), ["1", "2"]);
         assert!(receipts.windows(2).all(|pair| pair[0].at <= pair[1].at));
+    }
+
+    #[test]
+    fn replies_in_turn_begin_anew() {
+        let receiver = Receiver::in_turn([200, 500, 404].map(Reply::status));
+        let client = client_of(&receiver);
+        let statuses: Vec<u16> = (0..5).map(|_| client.send(&post("")).status).collect();
+        assert_eq!(statuses, [200, 500, 404, 200, 500]);
     }
 
     #[test]

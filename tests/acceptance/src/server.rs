@@ -144,8 +144,20 @@ impl Server {
     /// # Panics
     /// When it is gone already.
     pub fn ask_to_stop(&self) {
+        self.signal(Signal::TERM);
+    }
+
+    /// Asks it to stop as Ctrl-C does (SIGINT).
+    ///
+    /// # Panics
+    /// When it is gone already.
+    pub fn interrupt(&self) {
+        self.signal(Signal::INT);
+    }
+
+    fn signal(&self, signal: Signal) {
         let pid = i32::try_from(self.child.id()).ok().and_then(Pid::from_raw);
-        kill_process(pid.expect("a child has a process id"), Signal::TERM)
+        kill_process(pid.expect("a child has a process id"), signal)
             .expect("a child that was not waited for can be signalled");
     }
 

@@ -179,7 +179,10 @@ fn a_full_disk_refuses_events_and_loses_none() {
         let answer = source.send(&request(&id));
         match answer.status {
             200 => drop(accepted.insert(id)),
-            503 => refused.push(id),
+            503 => {
+                assert!(answer.headers.get("retry-after").is_some(), "{answer:?}");
+                refused.push(id);
+            }
             _ => panic!("{answer:?}"),
         }
         // Once is not enough: it must stay up while it refuses.

@@ -140,7 +140,7 @@ pub trait Deliveries: Send + Sync {
     ) -> impl Future<Output = Result<Reopening, Unavailable>> + Send;
 
     /// Makes the endpoint's waiting deliveries due now, at most `limit` of them, and answers with
-    /// a message for each. Used when an endpoint is switched on again.
+    /// a message for each. The endpoint itself may be deleted.
     fn wake(
         &self,
         endpoint: EndpointId,

@@ -6,7 +6,7 @@ use postback_domain::delivery::Progress;
 use postback_domain::delivery::message::MessageId;
 use postback_engine::deliver::Disposition;
 
-use crate::world::{World, policy, receipt};
+use crate::world::{Fault, Step, World, policy, receipt};
 
 /// A world whose delivery has used six of its seven tries.
 async fn before_the_last_try(world: World) -> World {
@@ -87,6 +87,28 @@ async fn a_late_duplicate_of_an_earlier_try_never_reopens() {
 
     assert_eq!(world.requests("shop"), 7);
     assert_eq!(world.state("shop").await, "FAILED round 1 tries 7 tries_used");
+}
+
+/// Its message comes after the end, with an id of its own, and yet from no operator.
+#[tokio::test]
+async fn a_sweep_that_stalls_before_it_sends_reopens_nothing() {
+    let world = World::with_receipts().await;
+    world.endpoint_with("shop", |endpoint| endpoint.retry_policy = Some(policy(&[5.0]))).await;
+    world.always("shop", "500");
+    world.event("evt_1").await;
+    world.advance_secs(36);
+    world.store().breaks(Step::PushForward, Fault::HeldAfter);
+    let sweep = world.start_sweep();
+    world.store().until_held().await;
+    assert_eq!(world.work().await, [Disposition::Bounce], "the message was late, not lost");
+    world.advance_secs(1);
+    world.store().release(1);
+    assert_eq!(sweep.await.unwrap().unwrap().sent, 1);
+
+    assert_eq!(world.work().await, [Disposition::Bounce]);
+
+    assert_eq!(world.state("shop").await, "FAILED round 1 tries 2 tries_used");
+    assert_eq!(world.requests("shop"), 2);
 }
 
 #[tokio::test]

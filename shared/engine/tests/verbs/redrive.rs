@@ -47,7 +47,7 @@ async fn a_reopened_delivery_has_all_its_tries_again() {
     assert_eq!(world.next_try("shop").await, [Disposition::Bounce]);
     assert_eq!(world.state("shop").await, "FAILED round 2 tries 2 tries_used");
 
-    world.advance_secs(1);
+    world.advance_secs(60);
     world.deliver_with(world.message("shop", 2, 1), redriven(&world, "newer")).await;
     assert_eq!(world.state("shop").await, "PENDING round 3 tries 1 due in 5s");
 }
@@ -83,6 +83,27 @@ async fn two_redrives_of_one_round_reopen_once() {
 
     assert_eq!((one.ends().await, two.ends().await), (Disposition::Done, Disposition::Done));
     assert_eq!(world.state("shop").await, "PENDING round 2 tries 1 due in 5s");
+    assert_eq!(world.requests("shop"), 3);
+}
+
+/// The first has reopened it and used it up again before the second gets to it.
+#[tokio::test]
+async fn a_redrive_of_a_round_that_is_over_starts_no_third() {
+    let world = failed(World::with_receipts().await).await;
+    world.change_endpoint("shop", |endpoint| endpoint.retry_policy = Some(policy(&[]))).await;
+    world.always("shop", "500");
+    let message = world.message("shop", 1, 1);
+    world.store().breaks(Step::Reopen, Fault::HeldBefore);
+    let slow = world.start(message, Some(redriven(&world, "slow")));
+    world.store().until_held().await;
+    let fast = world.deliver_with(message, redriven(&world, "fast")).await;
+    assert_eq!(fast, Disposition::Bounce);
+    assert_eq!(world.state("shop").await, "FAILED round 2 tries 1 tries_used");
+
+    world.store().release(1);
+
+    assert_eq!(slow.ends().await, Disposition::Done);
+    assert_eq!(world.state("shop").await, "FAILED round 2 tries 1 tries_used");
     assert_eq!(world.requests("shop"), 3);
 }
 

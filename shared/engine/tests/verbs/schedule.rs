@@ -14,10 +14,14 @@ async fn waits(world: &World) -> Vec<Duration> {
     world.always("shop", "500");
     world.event("evt_1").await;
     let mut waits = Vec::new();
-    while let Progress::Pending { due_at, .. } = world.record("shop").await.delivery.progress {
+    for _ in STEPS_S {
+        let Progress::Pending { due_at, .. } = world.record("shop").await.delivery.progress else {
+            panic!("gave up after {waits:?}");
+        };
         waits.push(due_at.since(world.now()));
         world.next_try("shop").await;
     }
+    assert_eq!(world.state("shop").await, "FAILED round 1 tries 7 tries_used");
     waits
 }
 

@@ -1,7 +1,8 @@
 //! An event becomes deliveries once, whatever a provider repeats.
 
+use std::time::Duration;
+
 use postback_domain::delivery::Progress;
-use postback_domain::delivery::message::Message;
 use postback_domain::endpoint::EventFilter;
 use postback_domain::event::EventType;
 use postback_domain::ids::DeliveryId;
@@ -14,8 +15,8 @@ use postback_engine::take_in::FirstTries;
 use crate::world::{Fault, Step, World};
 
 async fn summary(world: &World) -> EventSummary {
-    let event = world.embedded.read_event(world.last_event().id).await.unwrap();
-    event.expect("the event is there").0
+    let event = world.embedded.read_event(world.last_event().id).await;
+    event.expect("the store is there").expect("the event is there").0
 }
 
 #[tokio::test]
@@ -141,8 +142,8 @@ async fn first_tries_can_be_left_to_the_queue() {
 
     assert!(taken.claims.is_empty());
     assert_eq!(world.state("shop").await, "PENDING round 1 tries 0 due in 0ns");
-    let message = Message { delivery: world.delivery("shop"), round: 1, tries: 0 };
-    assert_eq!(world.queue().sent(), [Scheduled { message, wait: std::time::Duration::ZERO }]);
+    let message = world.message("shop", 1, 0);
+    assert_eq!(world.queue().sent(), [Scheduled { message, wait: Duration::ZERO }]);
     world.work().await;
     assert_eq!(world.state("shop").await, "SUCCESS round 1 tries 1 by push");
 }
@@ -156,8 +157,7 @@ async fn first_tries_that_are_mine_are_leased_to_me() {
 
     assert_eq!(world.state("shop").await, "PENDING round 1 tries 0 leased for 60s");
     assert_eq!(world.queue().sent(), []);
-    let early = world.deliver(world.message("shop", 1, 0)).await;
-    early.unwrap();
+    world.deliver(world.message("shop", 1, 0)).await.unwrap();
     assert_eq!(world.requests("shop"), 0, "the lease keeps others out");
     world.make_first_attempts(taken).await;
     assert_eq!(world.state("shop").await, "SUCCESS round 1 tries 1 by push");

@@ -1,5 +1,7 @@
 //! What counts as a try, and which messages lead to none.
 
+use postback_domain::delivery::message::Message;
+use postback_domain::ids::DeliveryId;
 use postback_domain::limits::ATTEMPT_LOG_MAX;
 use postback_engine::deliver::Disposition;
 
@@ -125,9 +127,8 @@ async fn overtaken_messages_are_dropped_with_or_without_a_receipt() {
 async fn a_message_about_a_delivery_that_never_was_is_dropped() {
     let world = World::new().await;
     world.endpoint("shop").await;
-    let _ = world.event("evt_1").await;
-    let mut message = world.message("shop", 1, 0);
-    message.delivery = postback_domain::ids::DeliveryId::from_bits(404);
+    world.event("evt_1").await;
+    let message = Message { delivery: DeliveryId::from_bits(404), round: 1, tries: 0 };
     assert_eq!(world.deliver(message).await.unwrap(), Disposition::Done);
 }
 

@@ -191,7 +191,7 @@ impl World {
         if !dispositions.is_empty() {
             return dispositions;
         }
-        self.advance(self.engine_settings().sweep_grace + Duration::from_millis(1));
+        self.advance(Settings::default().sweep_grace + Duration::from_millis(1));
         self.sweep().await;
         self.work().await
     }
@@ -263,10 +263,6 @@ impl World {
 
     fn receipt(&self, sent: &Sent) -> Option<Receipt> {
         self.has_receipts.then(|| sent.receipt.clone())
-    }
-
-    fn engine_settings(&self) -> Settings {
-        Settings::default()
     }
 }
 

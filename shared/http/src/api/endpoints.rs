@@ -131,6 +131,8 @@ pub(crate) async fn delete<P: ApiPorts>(
     let merchant = scoped(caller, query.read(merchant_asked)?)?.merchant()?;
     let deleted = api.store().delete_endpoint(merchant, id).await;
     deleted.map_err(|error| Problem::of_write(error, "endpoint"))?;
+    // What it was owed ends as FAILED now, not at the end of a wait of hours.
+    api.wake(id).await;
     Ok(StatusCode::NO_CONTENT.into_response())
 }
 
@@ -149,13 +151,13 @@ impl<P: ApiPorts> Api<P> {
                 tracing::info!(
                     endpoint.id = %id,
                     deliveries = woken,
-                    "{id} is on again: {woken} deliveries woken"
+                    "{woken} deliveries to {id} woken"
                 );
             }
             Err(error) => tracing::warn!(
                 error = &error as &dyn std::error::Error,
                 endpoint.id = %id,
-                "{id} is on again, and its deliveries could not be woken"
+                "deliveries to {id} could not be woken"
             ),
         }
     }

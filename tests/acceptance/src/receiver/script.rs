@@ -61,19 +61,27 @@ impl Reply {
     }
 }
 
-/// The replies to come: a list, then one for ever.
+/// The replies to come: a list, then a few in turn for ever.
 #[derive(Debug)]
 pub(super) struct Script {
     next: VecDeque<Reply>,
-    then: Reply,
+    then: VecDeque<Reply>,
 }
 
 impl Script {
-    pub(super) fn new(next: impl IntoIterator<Item = Reply>, then: Reply) -> Self {
-        Self { next: next.into_iter().collect(), then }
+    pub(super) fn new(
+        next: impl IntoIterator<Item = Reply>,
+        then: impl IntoIterator<Item = Reply>,
+    ) -> Self {
+        let script = Self { next: next.into_iter().collect(), then: then.into_iter().collect() };
+        assert!(!script.then.is_empty(), "a receiver must know what to answer in the end");
+        script
     }
 
     pub(super) fn take(&mut self) -> Reply {
-        self.next.pop_front().unwrap_or_else(|| self.then.clone())
+        self.next.pop_front().unwrap_or_else(|| {
+            self.then.rotate_left(1);
+            self.then.back().expect("a script never runs out").clone()
+        })
     }
 }

@@ -215,7 +215,7 @@ impl Deliveries for FaultyStore {
         receipt: Option<Receipt>,
     ) -> Result<Settled, Unavailable> {
         let witnessed = async {
-            let settled = self.inner.settle(Settlement { tries: settlement.tries.saturating_sub(1), ..settlement.clone() }, receipt).await?;
+            let settled = self.inner.settle(settlement.clone(), receipt).await?;
             match settled {
                 Settled::Recorded => self.witness.recorded(&settlement),
                 Settled::Overtaken => self.witness.overtook(),
