@@ -11,7 +11,7 @@ use postback_domain::key::TokenDigest;
 use postback_embedded::queue::MemoryQueue;
 use postback_embedded::{EmbeddedStore, OpenError};
 use postback_engine::ports::clock::{SystemClock, SystemEntropy};
-use postback_engine::ports::{Clock, Entropy, Unavailable};
+use postback_engine::ports::{Clock, Entropy, Queue, Unavailable};
 use postback_engine::{Engine, Settings};
 use postback_http::api::Api;
 use postback_http::ingest::Ingest;
@@ -113,7 +113,7 @@ impl Node {
         let tasks = vec![
             tokio::spawn(crate::listener::serve(listener, app, stop.clone())),
             tokio::spawn(worker.clone().run(queue.clone(), stop.clone())),
-            tokio::spawn(sweep(engine, options.sweep_every, stop.clone())),
+            tokio::spawn(sweep(engine, options.sweep_every, queue.room() == 0, stop.clone())),
         ];
         Ok(Self { address, admin_key, queue, worker, stop, tasks })
     }
@@ -160,8 +160,14 @@ async fn listen(address: SocketAddr) -> Result<(TcpListener, SocketAddr), StartE
     Ok((listener, bound))
 }
 
-async fn sweep(engine: Arc<Engine<Local>>, every: Duration, stop: CancellationToken) {
-    let mut pause = every;
+/// Sweeps at every interval, and sooner while there is more than the queue has room for.
+async fn sweep(
+    engine: Arc<Engine<Local>>,
+    every: Duration,
+    cut_short: bool,
+    stop: CancellationToken,
+) {
+    let mut pause = if cut_short { SWEEP_AGAIN } else { every };
     loop {
         tokio::select! {
             () = tokio::time::sleep(pause) => {}
