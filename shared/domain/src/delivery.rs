@@ -294,12 +294,9 @@ impl Claim {
                     None => Next::Failed { at: now, reason: FailedReason::TriesUsed },
                 }
             }
+            // Nothing was sent, so there is no attempt to log; our own log has the fault.
             Verdict::NotATry => {
-                let due_at = now.plus(OWN_FAULT_WAIT);
-                return Settlement {
-                    attempt: Some(attempt),
-                    ..self.without_a_try(Next::Wait { due_at })
-                };
+                return self.without_a_try(Next::Wait { due_at: now.plus(OWN_FAULT_WAIT) });
             }
         };
         Settlement { tries, next, attempt: Some(attempt), ..self.without_a_try(next) }

@@ -19,12 +19,14 @@ pub const ATTEMPT_TIMEOUT_MAX: Duration = Duration::from_secs(30);
 /// How long an attempt may spend resolving and connecting, within its whole.
 pub const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
 
-/// How long a claim holds a delivery. Two workers' clocks may differ by the margin.
+/// How long a claim holds a delivery.
 pub const LEASE: Duration = Duration::from_secs(60);
 
 /// What a worker may need besides the attempt itself: loading, signing, recording, clock drift.
-pub const LEASE_MARGIN: Duration = Duration::from_secs(20);
+pub const LEASE_MARGIN: Duration = Duration::from_secs(30);
 
+const _: () =
+    assert!(PORT_CALL_MAX.as_secs() + CLOCK_DRIFT_MAX.as_secs() <= LEASE_MARGIN.as_secs());
 const _: () = assert!(CONNECT_TIMEOUT.as_secs() < ATTEMPT_TIMEOUT.as_secs());
 const _: () = assert!(ATTEMPT_TIMEOUT.as_secs() <= ATTEMPT_TIMEOUT_MAX.as_secs());
 const _: () = assert!(
@@ -46,6 +48,29 @@ pub const MESSAGE_WAIT_MAX: Duration = Duration::from_secs(15 * 60);
 /// How long a delivery to a disabled endpoint sleeps before somebody looks again. Enabling the
 /// endpoint wakes it at once; this only bounds the damage of a lost wake-up.
 pub const PARKED_RECHECK: Duration = Duration::from_secs(60 * 60);
+
+/// How long after it was decided a message may still be sent. A worker or sweep that stalls longer
+/// keeps it to itself; the sweep finds the delivery.
+pub const SEND_STALL_MAX: Duration = Duration::from_secs(30);
+
+/// How long a call of a store or queue may take. Adapters set timeouts so that it ends by then,
+/// with an error if need be.
+pub const PORT_CALL_MAX: Duration = Duration::from_secs(20);
+
+/// How far two workers' clocks may be apart.
+pub const CLOCK_DRIFT_MAX: Duration = Duration::from_secs(5);
+
+/// How long after the end of a delivery a message for it may still be one of ours, sent late, and
+/// no operator's redrive. The end is recorded one call after it was decided; until then a sweep
+/// may take the row, stall, and send with a call of its own. A queue must need longer than this to
+/// move a message to its dead-letter queue, so its visibility timeout must not be shorter.
+pub const REDRIVE_MARGIN: Duration = Duration::from_secs(120);
+
+const _: () = assert!(
+    2 * PORT_CALL_MAX.as_secs() + SEND_STALL_MAX.as_secs() + CLOCK_DRIFT_MAX.as_secs()
+        < REDRIVE_MARGIN.as_secs(),
+    "a message sent as late as may be must not reopen a delivery"
+);
 
 /// How long we wait before trying again after a fault of our own, which uses no try.
 pub const OWN_FAULT_WAIT: Duration = Duration::from_secs(60);

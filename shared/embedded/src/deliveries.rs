@@ -9,7 +9,7 @@ use postback_domain::delivery::log::{self, Attempt};
 use postback_domain::delivery::message::{self, Message, Reading, Receipt};
 use postback_domain::delivery::{Delivery, FailedReason, Lease, Next, Progress, Settlement, Via};
 use postback_domain::ids::{DeliveryId, EndpointId};
-use postback_domain::limits::LEASE_MARGIN;
+use postback_domain::limits::PORT_CALL_MAX;
 use postback_domain::time::Timestamp;
 use postback_engine::ports::store::{Claimed, Claiming, Reopening, Settled};
 use postback_engine::ports::{Deliveries, Unavailable};
@@ -45,7 +45,7 @@ impl Deliveries for EmbeddedStore {
         settlement: Settlement,
         receipt: Option<Receipt>,
     ) -> Result<Settled, Unavailable> {
-        let mut patience = LEASE_MARGIN.div_duration_f64(SETTLE_AGAIN) as u32;
+        let mut patience = PORT_CALL_MAX.div_duration_f64(SETTLE_AGAIN) as u32;
         loop {
             let (settlement, receipt) = (settlement.clone(), receipt.clone());
             let settled = self

@@ -13,7 +13,8 @@ use postback_domain::delivery::{Claim, FailedReason, Lease, Next, Settlement};
 use postback_domain::endpoint::{Endpoint, OffReason};
 use postback_domain::event::Event;
 use postback_domain::ids::EndpointId;
-use postback_domain::limits::MESSAGE_WAIT_MAX;
+use postback_domain::limits::{MESSAGE_WAIT_MAX, SEND_STALL_MAX};
+use postback_domain::time::Timestamp;
 
 use crate::Engine;
 use crate::ports::queue::Scheduled;
@@ -91,6 +92,8 @@ impl<P: Ports> Engine<P> {
         if !endpoint.is_enabled() {
             return self.record(claim.park(now), receipt).await;
         }
+        // Read before the call: a store that fails now costs nothing, after it a known answer.
+        let policy = self.retry_policy(&endpoint).await?;
         let request = Request {
             event: Arc::clone(event),
             endpoint: Arc::clone(&endpoint),
@@ -112,11 +115,6 @@ impl<P: Ports> Engine<P> {
             response_excerpt: answer.excerpt.clone(),
         };
         report(&claim, &endpoint, &answer);
-        // The policy is only read when it is needed: a healthy endpoint costs no look-up.
-        let policy = match verdict {
-            Verdict::TryAgain { .. } => self.retry_policy(&endpoint).await?,
-            Verdict::Accepted | Verdict::Gone | Verdict::NotATry => RetryPolicy::default(),
-        };
         let jitter = self.ports.entropy().jitter();
         let settlement = claim.finish(verdict, &policy, jitter, attempt, ended_at);
         let disposition = self.record(settlement, receipt).await?;
@@ -136,6 +134,7 @@ impl<P: Ports> Engine<P> {
         let (delivery, fence) = (settlement.delivery, settlement.fence);
         let (tries, next) = (settlement.tries, settlement.next);
         let has_receipt = receipt.is_some();
+        let decided_at = self.ports.clock().now();
         match self.ports.store().settle(settlement, receipt).await? {
             Settled::Overtaken => {
                 tracing::warn!(delivery.id = %delivery, "attempt of {delivery} ended after its lease was taken over");
@@ -145,13 +144,19 @@ impl<P: Ports> Engine<P> {
                 Next::Success { .. } => Ok(Disposition::Done),
                 Next::Failed { reason, .. } => {
                     tracing::error!(delivery.id = %delivery, reason = reason_word(reason), "{delivery} is FAILED");
-                    Ok(if has_receipt { Disposition::Bounce } else { Disposition::Done })
+                    if has_receipt {
+                        return Ok(Disposition::Bounce);
+                    }
+                    // It ended outside the queue, which must have a message to bounce.
+                    let message = Message { delivery, round: fence.round, tries };
+                    self.send(vec![Scheduled { message, wait: AT_ONCE }], decided_at).await;
+                    Ok(Disposition::Done)
                 }
                 Next::Retry { due_at } | Next::Wait { due_at } => {
                     let wait = due_at.since(self.ports.clock().now());
                     if wait <= MESSAGE_WAIT_MAX {
                         let message = Message { delivery, round: fence.round, tries };
-                        self.send(vec![Scheduled { message, wait }]).await;
+                        self.send(vec![Scheduled { message, wait }], decided_at).await;
                     }
                     Ok(Disposition::Done)
                 }
@@ -177,15 +182,28 @@ impl<P: Ports> Engine<P> {
         Ok(merchant.and_then(|merchant| merchant.retry_policy.clone()).unwrap_or_default())
     }
 
-    /// Sends messages that are only hints: what is lost here, the sweep finds.
-    pub(crate) async fn send(&self, messages: Vec<Scheduled>) {
+    /// Sends messages that are only hints: what is lost here, the sweep finds. Answers with how
+    /// many were sent. A hint that is late is worse than none: its delivery may have ended
+    /// meanwhile, and a message sent long after the end means a redrive.
+    pub(crate) async fn send(&self, messages: Vec<Scheduled>, decided_at: Timestamp) -> usize {
         let count = messages.len();
-        if let Err(error) = self.ports.queue().send(messages).await {
+        if self.ports.clock().now().since(decided_at) > SEND_STALL_MAX {
             tracing::warn!(
-                error = &error as &dyn std::error::Error,
                 messages = count,
-                "could not enqueue {count} messages; the sweep will"
+                "stalled before sending {count} messages; the sweep will"
             );
+            return 0;
+        }
+        match self.ports.queue().send(messages).await {
+            Ok(()) => count,
+            Err(error) => {
+                tracing::warn!(
+                    error = &error as &dyn std::error::Error,
+                    messages = count,
+                    "could not enqueue {count} messages; the sweep will"
+                );
+                0
+            }
         }
     }
 }

@@ -2,7 +2,8 @@
 //! answered, its effect is durable and visible to every worker; when it failed or never answered,
 //! its effect may or may not have happened, and calling it again is safe. Events and people's
 //! orders survive a power cut then; of claims and outcomes an adapter may lose the last moments,
-//! which costs a repeated attempt.
+//! which costs a repeated attempt. A call of a store or queue ends within
+//! [`postback_domain::limits::PORT_CALL_MAX`], with an error if need be.
 //!
 //! Reading order: [`store`] (what the engine itself reads and writes), [`queue`], [`sender`],
 //! [`clock`]; then [`catalog`] and [`history`], which only the API needs.

@@ -3,6 +3,7 @@
 
 use postback_domain::delivery::message::Message;
 use postback_domain::ids::{DeliveryId, EndpointId};
+use postback_domain::time::Timestamp;
 
 use crate::Engine;
 use crate::deliver::AT_ONCE;
@@ -28,7 +29,7 @@ impl<P: Ports> Engine<P> {
         let now = self.ports.clock().now();
         let reopening = self.ports.store().reopen(id, from_round, now).await?;
         if let Reopening::Reopened(message) = reopening {
-            self.send_now(vec![message]).await;
+            self.send_now(vec![message], now).await;
         }
         Ok(reopening)
     }
@@ -45,15 +46,15 @@ impl<P: Ports> Engine<P> {
             let messages = self.ports.store().wake(endpoint, now, WAKE_BATCH).await?;
             let count = messages.len();
             woken += count;
-            self.send_now(messages).await;
+            self.send_now(messages, now).await;
             if count < WAKE_BATCH {
                 return Ok(woken);
             }
         }
     }
 
-    async fn send_now(&self, messages: Vec<Message>) {
+    async fn send_now(&self, messages: Vec<Message>, decided_at: Timestamp) {
         let scheduled = messages.into_iter().map(|message| Scheduled { message, wait: AT_ONCE });
-        self.send(scheduled.collect()).await;
+        self.send(scheduled.collect(), decided_at).await;
     }
 }

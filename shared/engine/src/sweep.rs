@@ -19,6 +19,9 @@ use crate::ports::{Clock, Ports, Queue, Unavailable};
 /// Rows of the due index that one step takes.
 const BATCH: usize = 500;
 
+/// Rows of a shard that one start takes; the sweep takes the rest.
+const RESTORED_MAX: usize = 1_000_000;
+
 /// What a sweep found.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Swept {
@@ -69,8 +72,7 @@ impl<P: Ports> Engine<P> {
             swept.oldest_overdue = Some(swept.oldest_overdue.map_or(age, |oldest| oldest.max(age)));
             let full = due.len() == limit;
             let won = store.push_forward(due, now.plus(self.settings.sweep_push)).await?;
-            swept.sent += won.len();
-            self.send(won.into_iter().map(at_once).collect()).await;
+            swept.sent += self.send(won.into_iter().map(at_once).collect(), now).await;
             if !full {
                 return Ok(());
             }
@@ -88,9 +90,9 @@ impl<P: Ports> Engine<P> {
         let (store, queue) = (self.ports.store(), self.ports.queue());
         let mut sent = 0;
         for shard in 0..store.shards() {
-            let due = store.due(shard, now.plus(MESSAGE_WAIT_MAX), queue.room()).await?;
-            sent += due.len();
-            self.send(due.into_iter().map(|due| on_time(due, now)).collect()).await;
+            let room = queue.room().min(RESTORED_MAX);
+            let due = store.due(shard, now.plus(MESSAGE_WAIT_MAX), room).await?;
+            sent += self.send(due.into_iter().map(|due| on_time(due, now)).collect(), now).await;
         }
         Ok(sent)
     }

@@ -62,7 +62,8 @@ impl<P: Ports> Engine<P> {
         }
         if !admitted.unclaimed.is_empty() {
             let messages = admitted.unclaimed.into_iter();
-            self.send(messages.map(|message| Scheduled { message, wait: AT_ONCE }).collect()).await;
+            let messages = messages.map(|message| Scheduled { message, wait: AT_ONCE }).collect();
+            self.send(messages, now).await;
         }
         Ok(TakenIn { admission: admitted.admission, claims: admitted.claims })
     }

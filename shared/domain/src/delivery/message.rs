@@ -9,6 +9,7 @@ use serde::{Deserialize, Serialize};
 
 use super::{Claim, Delivery, Lease, Progress};
 use crate::ids::DeliveryId;
+use crate::limits::REDRIVE_MARGIN;
 use crate::time::Timestamp;
 
 /// A hint that a delivery is due.
@@ -55,7 +56,9 @@ pub enum Reading {
 ///
 /// FAILED deliveries are told apart by the receipt: the message that ended the delivery keeps its
 /// id while the queue bounces it towards the dead-letter queue, and a late duplicate of an earlier
-/// try was sent before the end. Only a redrive sends a new message after it.
+/// try was sent before the end, or, by a sweep that stalled, within [`REDRIVE_MARGIN`] after it.
+/// Only a redrive sends a new message later. What is mistaken for one of ours bounces into the
+/// dead-letter queue, where the operator finds it again.
 pub fn read(
     delivery: &Delivery,
     message: &Message,
@@ -74,7 +77,10 @@ pub fn read(
             Reading::Due(Claim::won(delivery.id, delivery.round, delivery.tries, lease))
         }
         Progress::Failed { at, ended_by, .. } => match receipt {
-            Some(receipt) if receipt.sent_at > *at && ended_by.as_ref() != Some(&receipt.id) => {
+            Some(receipt)
+                if receipt.sent_at > at.plus(REDRIVE_MARGIN)
+                    && ended_by.as_ref() != Some(&receipt.id) =>
+            {
                 Reading::Redriven
             }
             _ => Reading::Exhausted,

@@ -21,7 +21,8 @@ impl<S: Configuration + Events + Deliveries + DueIndex> Store for S {}
 
 /// What people have set up. Read on every event, so adapters cache it.
 pub trait Configuration: Send + Sync {
-    /// A source. `Cached` may be a minute old; `Fresh` is read now.
+    /// A source. `Cached` may be a minute old; `Fresh` is read now, unless it was within the last
+    /// second: whoever forges requests must not make us read as often as he likes.
     fn source(
         &self,
         id: SourceId,
@@ -60,7 +61,7 @@ pub trait Configuration: Send + Sync {
 pub enum Freshness {
     /// From a cache.
     Cached,
-    /// Read now.
+    /// Read now, or within the last second.
     Fresh,
 }
 

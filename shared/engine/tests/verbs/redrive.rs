@@ -14,7 +14,7 @@ async fn failed(world: World) -> World {
     world.event("evt_1").await;
     world.next_try("shop").await;
     assert_eq!(world.state("shop").await, "FAILED round 1 tries 2 tries_used");
-    world.advance_secs(60);
+    world.advance_secs(121);
     world
 }
 
@@ -47,7 +47,7 @@ async fn a_reopened_delivery_has_all_its_tries_again() {
     assert_eq!(world.next_try("shop").await, [Disposition::Bounce]);
     assert_eq!(world.state("shop").await, "FAILED round 2 tries 2 tries_used");
 
-    world.advance_secs(60);
+    world.advance_secs(121);
     world.deliver_with(world.message("shop", 2, 1), redriven(&world, "newer")).await;
     assert_eq!(world.state("shop").await, "PENDING round 3 tries 1 due in 5s");
 }

@@ -78,7 +78,8 @@ impl World {
     async fn with(has_receipts: bool) -> Self {
         let directory = setup::directory();
         let embedded = EmbeddedStore::open(directory.path(), START).expect("a fresh directory");
-        let (clock, stage) = (ManualClock::starting(START), Stage::default());
+        let clock = ManualClock::starting(START);
+        let stage = Stage::new(clock.clone());
         let witness = Arc::new(Witness::default());
         let wired = Wired {
             store: FaultyStore::new(embedded.clone(), stage.clone(), Arc::clone(&witness)),

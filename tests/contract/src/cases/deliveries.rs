@@ -141,9 +141,10 @@ pub async fn the_message_that_ended_it_bounces_and_a_later_one_redrives(store: i
     for (why, id, sent_at, expected) in [
         ("bounces", "m-1", NOW, Claiming::Exhausted),
         ("late duplicate", "m-0", at(9), Claiming::Exhausted),
-        ("sent back", "m-2", at(11), Claiming::Redriven { round: 1 }),
+        ("sent by a sweep that stalled", "m-2", at(130), Claiming::Exhausted),
+        ("sent back", "m-2", at(131), Claiming::Redriven { round: 1 }),
     ] {
-        let got = claim_with(&store, message, receipt(id, sent_at), at(12)).await;
+        let got = claim_with(&store, message, receipt(id, sent_at), at(132)).await;
         assert_eq!(got, expected, "{why}");
     }
     assert_eq!(progress(&store, message.delivery).await, failed, "reading changes nothing");

@@ -16,14 +16,19 @@ impl Storm {
     pub(super) async fn check_promises(&self) {
         assert_eq!(self.world.sender().overlaps(), 0, "attempts_never_overlap");
         assert_eq!(self.world.sender().after_success(), 0, "requests after a recorded success");
+        let mut reopened = 0;
         for event in &self.promised {
             for (name, waits_s) in ENDPOINTS {
                 let id = DeliveryId::derive(*event, Some(self.world.endpoint_id(name)));
                 let record = self.world.embedded.read_delivery(id).await.expect("a store");
                 let record = record.unwrap_or_else(|| panic!("{id} of {event} to {name} is lost"));
                 self.check(&record, waits_s.len() + 1);
+                reopened += record.delivery.round - 1;
             }
         }
+        let redrives = self.redrives;
+        let is_asked_for = !self.is_punctual || reopened <= redrives;
+        assert!(is_asked_for, "{reopened} reopened by {redrives} redrives");
     }
 
     fn check(&self, record: &DeliveryRecord, tries_max: usize) {

@@ -94,7 +94,7 @@ impl RecordingQueue {
 
 impl Queue for RecordingQueue {
     async fn send(&self, messages: Vec<Scheduled>) -> Result<(), Unavailable> {
-        self.stage.stop().await;
+        self.stage.stop_in_time("queue").await?;
         let now = self.clock.now();
         let mut state = self.state();
         if state.sends_to_refuse > 0 {

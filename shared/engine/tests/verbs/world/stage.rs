@@ -9,8 +9,9 @@ use std::time::Duration;
 
 use postback_domain::delivery::{Next, Settlement};
 use postback_domain::ids::DeliveryId;
+use postback_domain::limits::PORT_CALL_MAX;
 use postback_domain::time::Timestamp;
-use postback_engine::ports::{Clock, Entropy};
+use postback_engine::ports::{Clock, Entropy, Unavailable};
 
 /// A clock that stands still until it is moved. All clones are one clock.
 #[derive(Clone)]
@@ -58,11 +59,12 @@ impl Entropy for ScriptedEntropy {
 
 /// Decides who goes on. While it is in charge, every call of a port stops before it begins, so
 /// that a test can choose whose turn is next, or that there is none. All clones are one stage.
-#[derive(Clone, Default)]
-pub(crate) struct Stage(Arc<Turns>);
+#[derive(Clone)]
+pub(crate) struct Stage(Arc<Turns>, ManualClock);
 
 #[derive(Default)]
 struct Turns {
+    is_punctual: AtomicBool,
     is_in_charge: AtomicBool,
     has_stopped: AtomicBool,
     actor: AtomicU64,
@@ -70,6 +72,10 @@ struct Turns {
 }
 
 impl Stage {
+    pub(crate) fn new(clock: ManualClock) -> Self {
+        Self(Arc::default(), clock)
+    }
+
     pub(crate) fn take_charge(&self, is_in_charge: bool) {
         self.0.is_in_charge.store(is_in_charge, Ordering::SeqCst);
     }
@@ -95,6 +101,23 @@ impl Stage {
             Poll::Pending
         })
         .await;
+    }
+
+    /// Has calls that take too long end with an error, as the ports promise. Without it they may
+    /// take effect hours late, and most promises hold even then.
+    pub(crate) fn be_punctual(&self) {
+        self.0.is_punctual.store(true, Ordering::SeqCst);
+    }
+
+    /// Like [`Self::stop`], for calls that a port ends with an error when they take too long.
+    pub(super) async fn stop_in_time(&self, what: &'static str) -> Result<(), Unavailable> {
+        let began_at = self.1.now();
+        self.stop().await;
+        let is_punctual = self.0.is_punctual.load(Ordering::SeqCst);
+        if is_punctual && self.1.now().since(began_at) > PORT_CALL_MAX {
+            return Err(Unavailable::new(what, "the call took too long"));
+        }
+        Ok(())
     }
 
     /// Notes that the actor goes no further in this turn.

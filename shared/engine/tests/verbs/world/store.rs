@@ -106,7 +106,7 @@ impl FaultyStore {
         step: Step,
         call: impl Future<Output = Result<R, Unavailable>>,
     ) -> Result<R, Unavailable> {
-        self.stage.stop().await;
+        self.stage.stop_in_time("store").await?;
         match self.next_fault(step) {
             None => call.await,
             Some(Fault::Refused) => Err(Unavailable::new("store", "refused on request")),
