@@ -4,7 +4,7 @@
 //! queue-and-table pair of the cloud: the due index is the durable queue, the dead-letter queue is
 //! the FAILED rows, and a message in [`queue::MemoryQueue`] is only a wake-up that may be lost.
 //!
-//! Reading order: [`store`] opens a data directory; [`writer`] is the one writer, with group
+//! Reading order: [`store`] opens a data directory; `writer` is the one writer, with group
 //! commit; `events`, `deliveries`, `due` are the engine's ports; `catalog` and `history` the API's.
 //!
 //! Invariants: one process owns a data directory, by a lock of the operating system; a write has
