@@ -103,6 +103,7 @@ impl<P: Ports> Engine<P> {
         };
         let answer = self.ports.sender().send(request).await;
         let ended_at = self.ports.clock().now();
+        report(&claim, &endpoint, &answer);
         let verdict = answer.outcome.verdict(answer.retry_after);
         let attempt = Attempt {
             number: claim.number(),
@@ -111,10 +112,9 @@ impl<P: Ports> Engine<P> {
             duration_ms: u32::try_from(ended_at.since(now).as_millis()).unwrap_or(u32::MAX),
             outcome: answer.outcome,
             status: answer.status,
-            detail: answer.detail.clone(),
-            response_excerpt: answer.excerpt.clone(),
+            detail: answer.detail,
+            response_excerpt: answer.excerpt,
         };
-        report(&claim, &endpoint, &answer);
         let jitter = self.ports.entropy().jitter();
         let settlement = claim.finish(verdict, &policy, jitter, attempt, ended_at);
         let disposition = self.record(settlement, receipt).await?;
@@ -209,22 +209,25 @@ impl<P: Ports> Engine<P> {
 }
 
 fn report(claim: &Claim, endpoint: &Endpoint, answer: &Answer) {
-    if answer.outcome == Outcome::Accepted {
-        tracing::debug!(delivery.id = %claim.delivery(), "{} delivered", claim.delivery());
-        return;
+    let (delivery, number) = (claim.delivery(), claim.number());
+    match answer.outcome {
+        Outcome::Accepted => tracing::debug!(delivery.id = %delivery, "{delivery} delivered"),
+        Outcome::NotSent => tracing::error!(
+            delivery.id = %delivery,
+            endpoint.id = %endpoint.id,
+            detail = answer.detail,
+            "no request could be made for {delivery}: our fault, and no try"
+        ),
+        outcome => tracing::info!(
+            delivery.id = %delivery,
+            endpoint.id = %endpoint.id,
+            attempt.number = number,
+            attempt.round = claim.round(),
+            outcome = outcome.as_str(),
+            status = answer.status,
+            "attempt {number} of {delivery} failed: {outcome}"
+        ),
     }
-    tracing::info!(
-        delivery.id = %claim.delivery(),
-        endpoint.id = %endpoint.id,
-        attempt.number = claim.number(),
-        attempt.round = claim.round(),
-        outcome = answer.outcome.as_str(),
-        status = answer.status,
-        "attempt {} of {} failed: {}",
-        claim.number(),
-        claim.delivery(),
-        answer.outcome,
-    );
 }
 
 fn reason_word(reason: FailedReason) -> &'static str {

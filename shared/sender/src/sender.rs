@@ -73,7 +73,7 @@ impl Sender for HttpSender {
         let outgoing = match outgoing::build(&request) {
             Ok(outgoing) => outgoing,
             Err(error) => {
-                let failure = Failure::new(error.outcome(), error.to_string());
+                let failure = Failure::new(Outcome::NotSent, error.to_string());
                 return received.conclude(Err(failure));
             }
         };
