@@ -5,6 +5,7 @@
 //! promised under arbitrary interleavings and crashes is asked in [`storm`].
 
 mod accept;
+mod clock;
 mod crashes;
 mod endpoints;
 mod exhausted;

@@ -127,6 +127,10 @@ impl World {
         self.engine.ports().clock.advance(by);
     }
 
+    pub(crate) fn jump_back(&self, by: Duration) {
+        self.engine.ports().clock.jump_back(by);
+    }
+
     pub(crate) fn advance_secs(&self, secs: u64) {
         self.advance(Duration::from_secs(secs));
     }

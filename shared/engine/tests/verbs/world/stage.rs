@@ -26,6 +26,12 @@ impl ManualClock {
         let by_ms = i64::try_from(by.as_millis()).expect("a wait of this age of the world");
         self.0.fetch_add(by_ms, Ordering::SeqCst);
     }
+
+    /// As when somebody corrects the machine's time.
+    pub(crate) fn jump_back(&self, by: Duration) {
+        let by_ms = i64::try_from(by.as_millis()).expect("a jump within this age of the world");
+        self.0.fetch_sub(by_ms, Ordering::SeqCst);
+    }
 }
 
 impl Clock for ManualClock {
