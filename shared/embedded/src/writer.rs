@@ -281,14 +281,43 @@ mod tests {
         assert_eq!(rows(&writer).await, [1, 2]);
     }
 
+    fn writer_of(path: &std::path::Path) -> Writer {
+        let connection = Connection::open(path).unwrap();
+        configure(&connection).unwrap();
+        connection.execute_batch("CREATE TABLE t (x INTEGER PRIMARY KEY)").unwrap();
+        Writer::start(connection, Arc::new(Cache::default())).unwrap()
+    }
+
+    /// A power cut cannot be had in a test; what SQLite has been told to do about one can.
+    #[tokio::test]
+    async fn promises_are_synced_and_progress_with_the_next_of_them() {
+        let directory = tempfile::tempdir().unwrap();
+        let writer = writer_of(&directory.path().join("t.db"));
+        let level = |connection: &Connection| {
+            let mode: String =
+                connection.pragma_query_value(None, "journal_mode", |row| row.get(0))?;
+            let level: i64 =
+                connection.pragma_query_value(None, "synchronous", |row| row.get(0))?;
+            Ok((mode, level))
+        };
+        let (full, normal) = (2, 1);
+        for (kind, expected) in [
+            (Kind::Promise, full),
+            (Kind::Progress, normal),
+            (Kind::Configuration, full),
+            (Kind::Progress, normal),
+            (Kind::Promise, full),
+        ] {
+            let found = writer.write(kind, level).await.unwrap();
+            assert_eq!(found, ("wal".to_owned(), expected), "{kind:?}");
+        }
+    }
+
     #[tokio::test]
     async fn what_was_handed_over_is_written_before_the_end() {
         let directory = tempfile::tempdir().unwrap();
         let path = directory.path().join("t.db");
-        let connection = Connection::open(&path).unwrap();
-        configure(&connection).unwrap();
-        connection.execute_batch("CREATE TABLE t (x INTEGER PRIMARY KEY)").unwrap();
-        let writer = Writer::start(connection, Arc::new(Cache::default())).unwrap();
+        let writer = writer_of(&path);
         // Handed over, and nobody waits for the answer any more.
         for x in 0..100 {
             let mut write = Box::pin(insert(&writer, x));
