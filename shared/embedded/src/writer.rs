@@ -24,7 +24,8 @@ use crate::desk::Desk;
 const BATCH_MAX: usize = 512;
 
 /// Pages that the log may grow by before it is moved into the database: 16 MiB. The move is done
-/// between two batches; larger means rarer and longer.
+/// between two batches, and whoever comes in meanwhile waits some milliseconds. At a quarter of
+/// this, one event in a hundred does; four times as much was measured to be no faster.
 const CHECKPOINT_PAGES: u32 = 4096;
 
 /// How long the writer waits for more to do before it syncs what is only in the log.
