@@ -78,6 +78,6 @@ fn view(preset: &Preset) -> Value {
         "replay_protection": preset.replay_protection,
         "config": preset.scheme.config_names(),
         "caveats": preset.caveats,
-        "samples": preset.samples.iter().map(|sample| &sample.event_type).collect::<Vec<_>>(),
+        "event_types": preset.samples.iter().map(|sample| &sample.event_type).collect::<Vec<_>>(),
     })
 }

@@ -26,7 +26,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::event::{Event, EventType, Plan};
 use crate::ids::{DeliveryId, EndpointId, EventId, MerchantId};
-use crate::limits::{OWN_FAULT_WAIT, PARKED_RECHECK};
+use crate::limits::{CLOCK_DRIFT_MAX, OWN_FAULT_WAIT, PARKED_RECHECK};
 use crate::time::Timestamp;
 use log::Attempt;
 use message::MessageId;
@@ -275,6 +275,13 @@ impl Claim {
         self.fence.tries.saturating_add(1)
     }
 
+    /// Whether an attempt that begins now and takes all of `timeout` ends before the lease does,
+    /// by a clock that is as wrong as may be. One that might not must not begin: somebody else
+    /// could take over while it is in flight.
+    pub fn leaves_time_for(&self, timeout: Duration, now: Timestamp) -> bool {
+        now.plus(timeout).plus(CLOCK_DRIFT_MAX) <= self.fence.lease.until
+    }
+
     /// Ends the attempt.
     pub fn finish(
         self,
@@ -307,9 +314,10 @@ impl Claim {
         self.without_a_try(Next::Wait { due_at: now.plus(PARKED_RECHECK) })
     }
 
-    /// Gives the delivery back because this worker is stopping. Uses no try.
+    /// Gives the delivery back, due at once, because there is no time left for an attempt. Uses no
+    /// try.
     pub fn release(self, now: Timestamp) -> Settlement {
-        self.without_a_try(Next::Wait { due_at: now.plus(Duration::ZERO) })
+        self.without_a_try(Next::Wait { due_at: now })
     }
 
     /// Gives the delivery up because its endpoint was deleted. Uses no try.

@@ -22,7 +22,8 @@ pub const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
 /// How long a claim holds a delivery.
 pub const LEASE: Duration = Duration::from_secs(60);
 
-/// What a worker may need besides the attempt itself: loading, signing, recording, clock drift.
+/// What a worker may need besides the attempt itself: loading, signing, clock drift. One that has
+/// needed more gives the delivery back instead of attempting it.
 pub const LEASE_MARGIN: Duration = Duration::from_secs(30);
 
 const _: () =

@@ -94,6 +94,12 @@ impl<P: Ports> Engine<P> {
         }
         // Read before the call: a store that fails now costs nothing, after it a known answer.
         let policy = self.retry_policy(&endpoint).await?;
+        // The look-ups may have taken long, and the wait for our turn too.
+        let now = self.ports.clock().now();
+        if !claim.leaves_time_for(endpoint.timeout.get(), now) {
+            tracing::warn!(delivery.id = %claim.delivery(), "no time left to attempt {}: given back", claim.delivery());
+            return self.record(claim.release(now), receipt).await;
+        }
         let request = Request {
             event: Arc::clone(event),
             endpoint: Arc::clone(&endpoint),

@@ -191,3 +191,22 @@ fn states_are_spelled_one_way() {
     }
     assert!("pending".parse::<State>().is_err());
 }
+
+#[test]
+fn an_attempt_begins_only_if_its_lease_outlives_it() {
+    let claim = Claim::won(DeliveryId::from_bits(9), 1, 0, LEASE);
+    let before_the_end = |ms| LEASE.until.minus(Duration::from_millis(ms));
+    for (timeout_s, now, begins) in [
+        (15, NOW, true),
+        (30, NOW, true),
+        (30, before_the_end(35_000), true),
+        (30, before_the_end(34_999), false),
+        (1, before_the_end(6_000), true),
+        (1, before_the_end(5_999), false),
+        (1, LEASE.until, false),
+        (1, LEASE.until.plus(Duration::from_secs(3600)), false),
+    ] {
+        let leaves = claim.leaves_time_for(Duration::from_secs(timeout_s), now);
+        assert_eq!(leaves, begins, "{timeout_s} s at {now}");
+    }
+}

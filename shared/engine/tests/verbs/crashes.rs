@@ -210,6 +210,38 @@ async fn a_policy_that_cannot_be_read_costs_no_request() {
     assert_eq!(world.requests("shop"), 2);
 }
 
+/// A store that is slow, not away: what is left of the lease would not outlive the attempt, so
+/// there is none, and the delivery is given back at once.
+#[tokio::test]
+async fn a_worker_that_has_lost_too_much_time_makes_no_attempt() {
+    let world = due_now(&["200"]).await;
+    world.store().breaks(Step::Merchant, Fault::HeldBefore);
+    let worker = world.start(world.message("shop", 1, 1), None);
+    world.store().until_held().await;
+    world.advance_secs(41);
+    world.store().release(1);
+    assert_eq!(worker.ends().await, Disposition::Done);
+    assert_eq!(world.state("shop").await, "PENDING round 1 tries 1 due in 0ns");
+    assert_eq!(world.requests("shop"), 1);
+
+    world.work().await;
+    assert_eq!(world.state("shop").await, "SUCCESS round 1 tries 2 by push");
+    assert_eq!(world.requests("shop"), 2);
+}
+
+/// The same delay, one second shorter, leaves the fifteen seconds of an attempt and the drift.
+#[tokio::test]
+async fn a_worker_with_just_enough_time_makes_its_attempt() {
+    let world = due_now(&["200"]).await;
+    world.store().breaks(Step::Merchant, Fault::HeldBefore);
+    let worker = world.start(world.message("shop", 1, 1), None);
+    world.store().until_held().await;
+    world.advance_secs(40);
+    world.store().release(1);
+    assert_eq!(worker.ends().await, Disposition::Done);
+    assert_eq!(world.state("shop").await, "SUCCESS round 1 tries 2 by push");
+}
+
 /// Recorded, and killed before the message was sent.
 #[tokio::test]
 async fn a_worker_that_dies_between_record_and_send_loses_only_time() {
