@@ -17,9 +17,6 @@ use crate::failure::Failure;
 use crate::outgoing;
 use crate::settings::Settings;
 
-/// How long an unused connection is kept. Most receivers give up sooner, which closes it for us.
-const IDLE_TIMEOUT: Duration = Duration::from_secs(60);
-
 /// Unused connections kept for one scheme, host and port. As many attempts to one host may run at
 /// once without any of them having to connect; beyond that, connections are closed after use.
 const IDLE_PER_HOST_MAX: usize = 256;
@@ -36,11 +33,11 @@ pub struct HttpSender {
 impl HttpSender {
     /// Opens nothing yet. Must be used within a tokio runtime that has I/O and time enabled.
     pub fn new(settings: Settings) -> Self {
-        let guard = settings.guard();
+        let (guard, idle_timeout) = (settings.guard(), settings.idle_timeout);
         let dialler = Dialler::new(guard, settings.tls().into());
         let client = Client::builder(TokioExecutor::new())
             .pool_timer(TokioTimer::new())
-            .pool_idle_timeout(IDLE_TIMEOUT)
+            .pool_idle_timeout(idle_timeout)
             .pool_max_idle_per_host(IDLE_PER_HOST_MAX)
             .http1_max_buf_size(ANSWER_HEAD_BYTES_MAX)
             // We write `host` ourselves.

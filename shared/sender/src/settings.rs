@@ -1,6 +1,7 @@
 //! What an installation decides about its calls.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use postback_domain::endpoint::Destinations;
 use rustls::crypto::ring;
@@ -17,7 +18,11 @@ pub struct Settings {
     destinations: Destinations,
     resolver: Arc<dyn Resolver>,
     roots: RootCertStore,
+    pub(crate) idle_timeout: Duration,
 }
+
+/// How long an unused connection is kept. Most receivers give up sooner, which closes it for us.
+const IDLE_TIMEOUT: Duration = Duration::from_secs(60);
 
 /// A certificate that cannot be trusted as a root.
 #[derive(Debug, thiserror::Error)]
@@ -29,13 +34,22 @@ impl Settings {
     /// this build.
     pub fn new(destinations: Destinations) -> Self {
         let roots = RootCertStore { roots: webpki_roots::TLS_SERVER_ROOTS.to_vec() };
-        Self { destinations, resolver: Arc::new(SystemResolver), roots }
+        let (resolver, idle_timeout) = (Arc::new(SystemResolver), IDLE_TIMEOUT);
+        Self { destinations, resolver, roots, idle_timeout }
     }
 
     /// Asks this resolver instead of the system's. What it answers is checked all the same.
     #[must_use]
     pub fn resolver(mut self, resolver: impl Resolver) -> Self {
         self.resolver = Arc::new(resolver);
+        self
+    }
+
+    /// Keeps an unused connection for so long, where it would be a minute. A process that may be
+    /// frozen should keep it briefly: a receiver that closes it meanwhile is not heard.
+    #[must_use]
+    pub fn idle_timeout(mut self, idle_timeout: Duration) -> Self {
+        self.idle_timeout = idle_timeout;
         self
     }
 

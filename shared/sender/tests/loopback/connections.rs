@@ -36,6 +36,19 @@ async fn clones_share_connections() {
 }
 
 #[tokio::test]
+async fn an_unused_connection_is_kept_as_long_as_the_settings_say() {
+    let receiver = Receiver::start([ok()]).await;
+    let idle_timeout = Duration::from_millis(200);
+    let settings = Settings::new(Destinations::AlsoPrivate).idle_timeout(idle_timeout);
+    let sender = HttpSender::new(settings);
+    for (pause, connections) in [(Duration::ZERO, 1), (Duration::ZERO, 1), (2 * idle_timeout, 2)] {
+        sleep(pause).await;
+        assert_eq!(attempt(&sender, &receiver.url()).await.outcome, Outcome::Accepted);
+        assert_eq!(receiver.connections(), connections, "after {pause:?}");
+    }
+}
+
+#[tokio::test]
 async fn a_connection_that_was_closed_while_idle_is_replaced_unnoticed() {
     let close = Step::SayAndClose(answer(200, "", b"ok"));
     let receiver = Receiver::start([close.clone(), close, ok()]).await;
