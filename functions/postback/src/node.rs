@@ -173,13 +173,6 @@ async fn sweep(
             () = tokio::time::sleep(pause) => {}
             () = stop.cancelled() => return,
         }
-        pause = match engine.sweep().await {
-            Ok(swept) if swept.cut_short => SWEEP_AGAIN,
-            Ok(_) => every,
-            Err(error) => {
-                tracing::error!(error = &error as &dyn std::error::Error, "sweep failed");
-                every
-            }
-        };
+        pause = if engine.sweep().await.cut_short { SWEEP_AGAIN } else { every };
     }
 }

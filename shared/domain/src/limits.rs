@@ -73,6 +73,48 @@ const _: () = assert!(
     "a message sent as late as may be must not reopen a delivery"
 );
 
+/// How long a worker that takes messages from a shared queue has for a batch of them. A claim that
+/// it makes at the beginning holds for as long.
+pub const BATCH_TIMEOUT: Duration = Duration::from_secs(60);
+
+/// How long a message that a worker has received stays hidden from the others: six times what the
+/// worker may take, so that a message that is throttled in front of the worker is not handed out
+/// twice (AWS, Lambda with SQS: "set the queue's visibility timeout to at least six times the
+/// function timeout").
+pub const MESSAGE_HIDDEN: Duration = Duration::from_secs(6 * BATCH_TIMEOUT.as_secs());
+
+const _: () = assert!(MESSAGE_HIDDEN.as_secs() >= REDRIVE_MARGIN.as_secs());
+const _: () = assert!(BATCH_TIMEOUT.as_secs() >= LEASE.as_secs());
+
+/// How often a message with a new event is received before its queue gives it up: at
+/// [`MESSAGE_HIDDEN`] apart, two hours of a store that cannot be reached.
+pub const EVENTS_RECEIVES_MAX: u32 = 20;
+
+/// How often a message of a delivery is received before its queue moves it to the dead-letter
+/// queue. An exhausted delivery is there after twice [`MESSAGE_HIDDEN`]; a message that is given up
+/// for another reason is replaced by the sweep.
+pub const DELIVERIES_RECEIVES_MAX: u32 = 3;
+
+/// How often the sweep runs.
+pub const SWEEP_EVERY: Duration = Duration::from_secs(300);
+
+/// How long one sweep may take: less than the time to the next.
+pub const SWEEP_TIMEOUT: Duration = Duration::from_secs(270);
+
+/// How long before its end a sweep begins no more steps. A step is one read, one claim and one
+/// send.
+pub const SWEEP_STEP_MAX: Duration = Duration::from_secs(3 * PORT_CALL_MAX.as_secs());
+
+const _: () = assert!(SWEEP_TIMEOUT.as_secs() < SWEEP_EVERY.as_secs());
+const _: () = assert!(SWEEP_STEP_MAX.as_secs() < SWEEP_TIMEOUT.as_secs());
+
+/// How long taking in a provider's request may take: one look-up and one send, each at most
+/// [`PORT_CALL_MAX`] only when the store is in trouble; providers hang up after 5 to 30 s.
+pub const INGEST_TIMEOUT: Duration = Duration::from_secs(20);
+
+/// How long an API request may take. API Gateway hangs up after 30 s.
+pub const API_TIMEOUT: Duration = Duration::from_secs(29);
+
 /// How long we wait before trying again after a fault of our own, which uses no try.
 pub const OWN_FAULT_WAIT: Duration = Duration::from_secs(60);
 

@@ -16,6 +16,9 @@ pub struct Timestamp(i64);
 pub struct TimestampError(String);
 
 impl Timestamp {
+    /// The end of time.
+    pub const MAX: Self = Self(i64::MAX);
+
     /// From the milliseconds since 1970-01-01 UTC.
     pub const fn from_millis(unix_ms: i64) -> Self {
         Self(unix_ms)

@@ -8,7 +8,7 @@ use std::time::Duration;
 use postback_domain::delivery::log::{self, Attempt};
 use postback_domain::delivery::message::{self, Message, Reading, Receipt};
 use postback_domain::delivery::{Delivery, FailedReason, Lease, Next, Progress, Settlement, Via};
-use postback_domain::ids::{DeliveryId, EndpointId};
+use postback_domain::ids::{DeliveryId, EndpointId, MerchantId};
 use postback_domain::limits::PORT_CALL_MAX;
 use postback_domain::time::Timestamp;
 use postback_engine::ports::store::{Claimed, Claiming, Reopening, Settled};
@@ -193,7 +193,12 @@ fn reopen(
             now.as_millis(),
             shortened_log(connection, seq)?,
         ])?;
-    Ok(Reopening::Reopened(Message { delivery: id, round: reopened.round, tries: reopened.tries }))
+    Ok(Reopening::Reopened(Message {
+        merchant: reopened.merchant_id,
+        delivery: id,
+        round: reopened.round,
+        tries: reopened.tries,
+    }))
 }
 
 /// A log only outgrows its limit by being reopened, so that is where it is cut.
@@ -219,15 +224,16 @@ fn wake(
                            WHERE state = 'PENDING' AND due_at > ?2 AND lease_until IS NULL
                              AND endpoint_id = ?1
                            ORDER BY due_at LIMIT ?3)
-             RETURNING id, round, tries",
+             RETURNING id, merchant_id, round, tries",
         )?
         .query_map(params![endpoint.as_bytes(), now.as_millis(), limit], message)?
         .collect()
 }
 
-/// Reads the columns id, round and tries.
+/// Reads the columns id, merchant_id, round and tries.
 pub(crate) fn message(row: &rusqlite::Row<'_>) -> Result<Message> {
     Ok(Message {
+        merchant: MerchantId::from_bytes(row.get("merchant_id")?),
         delivery: DeliveryId::from_bytes(row.get("id")?),
         round: row.get("round")?,
         tries: row.get("tries")?,

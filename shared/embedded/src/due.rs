@@ -35,7 +35,7 @@ impl DueIndex for EmbeddedStore {
 fn due(connection: &Connection, before: Timestamp, limit: usize) -> Result<Vec<Due>> {
     connection
         .prepare_cached(
-            "SELECT id, round, tries, due_at FROM deliveries
+            "SELECT id, merchant_id, round, tries, due_at FROM deliveries
              WHERE state = 'PENDING' AND due_at < ?1 ORDER BY due_at LIMIT ?2",
         )?
         .query_map(params![before.as_millis(), limit], row)?

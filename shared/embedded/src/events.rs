@@ -78,7 +78,12 @@ fn admit(
                 admitted.claims.push((Claim::won(id, round, tries, *lease), endpoint));
             }
             (Progress::Pending { .. }, _) => {
-                admitted.unclaimed.push(Message { delivery: id, round, tries });
+                admitted.unclaimed.push(Message {
+                    merchant: delivery.merchant_id,
+                    delivery: id,
+                    round,
+                    tries,
+                });
             }
             _ => {}
         }

@@ -133,12 +133,17 @@ fn monotonic_now() -> Instant {
 mod tests {
     use std::time::Duration;
 
-    use postback_domain::ids::DeliveryId;
+    use postback_domain::ids::{DeliveryId, MerchantId};
 
     use super::*;
 
     fn scheduled(bits: u128, wait_s: u64) -> Scheduled {
-        let message = Message { delivery: DeliveryId::from_bits(bits), round: 1, tries: 0 };
+        let message = Message {
+            merchant: MerchantId::from_bits(0xa),
+            delivery: DeliveryId::from_bits(bits),
+            round: 1,
+            tries: 0,
+        };
         Scheduled { message, wait: Duration::from_secs(wait_s) }
     }
 

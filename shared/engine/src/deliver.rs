@@ -12,7 +12,7 @@ use postback_domain::delivery::verdict::{Outcome, Verdict};
 use postback_domain::delivery::{Claim, FailedReason, Lease, Next, Settlement};
 use postback_domain::endpoint::{Endpoint, OffReason};
 use postback_domain::event::Event;
-use postback_domain::ids::EndpointId;
+use postback_domain::ids::{EndpointId, MerchantId};
 use postback_domain::limits::{MESSAGE_WAIT_MAX, SEND_STALL_MAX};
 use postback_domain::time::Timestamp;
 
@@ -68,7 +68,7 @@ impl<P: Ports> Engine<P> {
                 tracing::error!(delivery.id = %message.delivery, event.id = %event_id,
                     "event {event_id} of delivery {} is missing", message.delivery);
                 let settlement = claim.endpoint_gone(self.ports.clock().now());
-                self.record(settlement, receipt).await
+                self.record(settlement, message.merchant, receipt).await
             }
         }
     }
@@ -87,10 +87,10 @@ impl<P: Ports> Engine<P> {
     ) -> Result<Disposition, Unavailable> {
         let now = self.ports.clock().now();
         let Some(endpoint) = self.ports.store().endpoint(endpoint_id).await? else {
-            return self.record(claim.endpoint_gone(now), receipt).await;
+            return self.record(claim.endpoint_gone(now), event.merchant_id, receipt).await;
         };
         if !endpoint.is_enabled() {
-            return self.record(claim.park(now), receipt).await;
+            return self.record(claim.park(now), event.merchant_id, receipt).await;
         }
         // Read before the call: a store that fails now costs nothing, after it a known answer.
         let policy = self.retry_policy(&endpoint).await?;
@@ -98,7 +98,7 @@ impl<P: Ports> Engine<P> {
         let now = self.ports.clock().now();
         if !claim.leaves_time_for(endpoint.timeout.get(), now) {
             tracing::warn!(delivery.id = %claim.delivery(), "no time left to attempt {}: given back", claim.delivery());
-            return self.record(claim.release(now), receipt).await;
+            return self.record(claim.release(now), event.merchant_id, receipt).await;
         }
         let request = Request {
             event: Arc::clone(event),
@@ -123,7 +123,7 @@ impl<P: Ports> Engine<P> {
         };
         let jitter = self.ports.entropy().jitter();
         let settlement = claim.finish(verdict, &policy, jitter, attempt, ended_at);
-        let disposition = self.record(settlement, receipt).await?;
+        let disposition = self.record(settlement, event.merchant_id, receipt).await?;
         if verdict == Verdict::Gone {
             // After the record, so that a crash in between costs another 410 and not a delivery.
             self.ports.store().switch_off(endpoint_id, OffReason::Gone, ended_at).await?;
@@ -135,6 +135,7 @@ impl<P: Ports> Engine<P> {
     async fn record(
         &self,
         settlement: Settlement,
+        merchant: MerchantId,
         receipt: Option<Receipt>,
     ) -> Result<Disposition, Unavailable> {
         let (delivery, fence) = (settlement.delivery, settlement.fence);
@@ -154,14 +155,14 @@ impl<P: Ports> Engine<P> {
                         return Ok(Disposition::Bounce);
                     }
                     // It ended outside the queue, which must have a message to bounce.
-                    let message = Message { delivery, round: fence.round, tries };
+                    let message = Message { merchant, delivery, round: fence.round, tries };
                     self.send(vec![Scheduled { message, wait: AT_ONCE }], decided_at).await;
                     Ok(Disposition::Done)
                 }
                 Next::Retry { due_at } | Next::Wait { due_at } => {
                     let wait = due_at.since(self.ports.clock().now());
                     if wait <= MESSAGE_WAIT_MAX {
-                        let message = Message { delivery, round: fence.round, tries };
+                        let message = Message { merchant, delivery, round: fence.round, tries };
                         self.send(vec![Scheduled { message, wait }], decided_at).await;
                     }
                     Ok(Disposition::Done)

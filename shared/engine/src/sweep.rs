@@ -7,6 +7,7 @@
 
 use std::time::Duration;
 
+use futures_util::future::join_all;
 use postback_domain::limits::MESSAGE_WAIT_MAX;
 use postback_domain::time::Timestamp;
 
@@ -29,20 +30,26 @@ pub struct Swept {
     pub sent: usize,
     /// How long the most overdue delivery had been due.
     pub oldest_overdue: Option<Duration>,
-    /// Whether it stopped because the queue was full, with more to do.
+    /// Whether it stopped with more to do, because the queue was full or its time was over.
     pub cut_short: bool,
+    /// Shards that the store could not read or write to their end. What was sent until then is
+    /// sent; the next sweep goes on.
+    pub shards_failed: u16,
 }
 
 impl<P: Ports> Engine<P> {
     /// Puts overdue deliveries back on the queue, in all shards.
-    ///
-    /// # Errors
-    /// When the store is unavailable; what was sent until then is sent.
-    pub async fn sweep(&self) -> Result<Swept, Unavailable> {
-        let mut swept = Swept::default();
-        for shard in 0..self.ports.store().shards() {
-            self.sweep_shard(shard, &mut swept).await?;
-        }
+    pub async fn sweep(&self) -> Swept {
+        self.sweep_until(Timestamp::MAX).await
+    }
+
+    /// Puts overdue deliveries back on the queue, all shards side by side, and begins no more
+    /// steps at `until`. A step takes one read, one claim and one send, so the sweep may end three
+    /// port calls later.
+    pub async fn sweep_until(&self, until: Timestamp) -> Swept {
+        let shards = 0..self.ports.store().shards();
+        let swept = join_all(shards.map(|shard| self.sweep_shard(shard, until))).await;
+        let swept = swept.into_iter().fold(Swept::default(), Swept::and);
         if swept.sent > 0 {
             tracing::info!(
                 messages = swept.sent,
@@ -52,31 +59,50 @@ impl<P: Ports> Engine<P> {
                 swept.sent
             );
         }
-        Ok(swept)
+        swept
     }
 
-    async fn sweep_shard(&self, shard: u16, swept: &mut Swept) -> Result<(), Unavailable> {
-        let store = self.ports.store();
+    async fn sweep_shard(&self, shard: u16, until: Timestamp) -> Swept {
+        let mut swept = Swept::default();
         loop {
             let limit = BATCH.min(self.ports.queue().room());
-            if limit == 0 {
-                swept.cut_short = true;
-                return Ok(());
-            }
             let now = self.ports.clock().now();
-            let due = store.due(shard, now.minus(self.settings.sweep_grace), limit).await?;
-            let Some(first) = due.first() else {
-                return Ok(());
-            };
-            let age = now.since(first.due_at);
-            swept.oldest_overdue = Some(swept.oldest_overdue.map_or(age, |oldest| oldest.max(age)));
-            let full = due.len() == limit;
-            let won = store.push_forward(due, now.plus(self.settings.sweep_push)).await?;
-            swept.sent += self.send(won.into_iter().map(at_once).collect(), now).await;
-            if !full {
-                return Ok(());
+            if limit == 0 || now >= until {
+                return Swept { cut_short: true, ..swept };
+            }
+            match self.sweep_step(shard, limit, now, &mut swept).await {
+                Ok(More::Likely) => {}
+                Ok(More::No) => return swept,
+                Err(error) => {
+                    tracing::error!(
+                        error = &error as &dyn std::error::Error,
+                        shard,
+                        "shard {shard} was not swept to its end"
+                    );
+                    return Swept { shards_failed: 1, ..swept };
+                }
             }
         }
+    }
+
+    async fn sweep_step(
+        &self,
+        shard: u16,
+        limit: usize,
+        now: Timestamp,
+        swept: &mut Swept,
+    ) -> Result<More, Unavailable> {
+        let store = self.ports.store();
+        let due = store.due(shard, now.minus(self.settings.sweep_grace), limit).await?;
+        let Some(first) = due.first() else { return Ok(More::No) };
+        swept.oldest_overdue = swept.oldest_overdue.max(Some(now.since(first.due_at)));
+        let found = due.len();
+        let won = store.push_forward(due, now.plus(self.settings.sweep_push)).await?;
+        // A slow store may have run out of time for some of the rows: look again for as long as
+        // that gets any further.
+        let unfinished = !won.is_empty() && won.len() < found;
+        swept.sent += self.send(won.into_iter().map(at_once).collect(), now).await;
+        Ok(if found == limit || unfinished { More::Likely } else { More::No })
     }
 
     /// Puts back what an in-process queue held when its process ended: everything due now or
@@ -95,6 +121,23 @@ impl<P: Ports> Engine<P> {
             sent += self.send(due.into_iter().map(|due| on_time(due, now)).collect(), now).await;
         }
         Ok(sent)
+    }
+}
+
+/// Whether a shard has more overdue rows.
+enum More {
+    Likely,
+    No,
+}
+
+impl Swept {
+    fn and(self, other: Self) -> Self {
+        Self {
+            sent: self.sent + other.sent,
+            oldest_overdue: self.oldest_overdue.max(other.oldest_overdue),
+            cut_short: self.cut_short || other.cut_short,
+            shards_failed: self.shards_failed + other.shards_failed,
+        }
     }
 }
 

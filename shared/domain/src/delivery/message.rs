@@ -8,13 +8,16 @@ use std::fmt;
 use serde::{Deserialize, Serialize};
 
 use super::{Claim, Delivery, Lease, Progress};
-use crate::ids::DeliveryId;
+use crate::ids::{DeliveryId, MerchantId};
 use crate::limits::REDRIVE_MARGIN;
 use crate::time::Timestamp;
 
 /// A hint that a delivery is due.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct Message {
+    /// Whose it is. A shared queue keeps merchants out of each other's way by it; nothing else
+    /// reads it.
+    pub merchant: MerchantId,
     /// Which delivery.
     pub delivery: DeliveryId,
     /// The round it was in when the message was sent.

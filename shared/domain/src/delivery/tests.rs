@@ -166,7 +166,7 @@ fn messages_are_hints() {
         ),
         ("no receipt", delivery(1, 7, failed(None)), None, Reading::Exhausted),
     ] {
-        let message = Message { delivery: row.id, round: 1, tries: 2 };
+        let message = Message { merchant: row.merchant_id, delivery: row.id, round: 1, tries: 2 };
         assert_eq!(read(&row, &message, receipt.as_ref(), NOW, LEASE), expected, "{name}");
     }
 }

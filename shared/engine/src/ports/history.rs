@@ -98,7 +98,9 @@ pub struct DeliveryRecord {
     pub attempts: Vec<Attempt>,
 }
 
-/// What happened, as the API reads it. A worker sees its own writes.
+/// What happened, as the API reads it. What is read by its id is as it is now; a list may be some
+/// moments behind, and an operator's list of everything shows the events of merchants that are
+/// there. A page may be shorter than asked for and still not be the last: the cursor says.
 pub trait History: Send + Sync {
     /// Events, newest first.
     fn list_events(

@@ -31,7 +31,7 @@ async fn a_lost_message_is_found_after_the_grace_and_not_before() {
     let swept = world.sweep().await;
 
     let overdue = Duration::from_millis(30_001);
-    assert_eq!(swept, Swept { sent: 1, oldest_overdue: Some(overdue), cut_short: false });
+    assert_eq!(swept, Swept { sent: 1, oldest_overdue: Some(overdue), ..Swept::default() });
     world.work().await;
     assert_eq!(world.state("shop").await, "SUCCESS round 1 tries 2 by push");
 }
@@ -78,7 +78,7 @@ async fn two_sweeps_at_once_send_one_message() {
 
     world.store().release(2);
 
-    let (one, two) = (one.await.unwrap().unwrap(), two.await.unwrap().unwrap());
+    let (one, two) = (one.await.unwrap(), two.await.unwrap());
     assert_eq!(one.sent + two.sent, 1);
     assert_eq!(world.work().await.len(), 1);
     assert_eq!(world.requests("shop"), 2);
@@ -172,13 +172,24 @@ async fn a_backlog_is_swept_to_its_end_in_one_go() {
     assert_eq!(world.sweep().await.sent, 0);
 }
 
+/// Whoever has a deadline stops at it, and the next sweep goes on.
+#[tokio::test]
+async fn a_sweep_begins_nothing_at_its_deadline() {
+    let world = with_a_lost_message().await;
+    world.advance_secs(36);
+    let swept = world.engine.sweep_until(world.now()).await;
+    assert_eq!((swept.sent, swept.cut_short), (0, true));
+    assert_eq!(world.sweep().await.sent, 1);
+}
+
 #[tokio::test]
 async fn a_sweep_without_a_store_says_so_and_the_next_one_does_it() {
     let world = with_a_lost_message().await;
     world.advance_secs(36);
     for step in [Step::Due, Step::PushForward] {
         world.store().breaks(step, Fault::Refused);
-        world.engine.sweep().await.unwrap_err();
+        let swept = world.sweep().await;
+        assert_eq!((swept.sent, swept.shards_failed), (0, 1));
     }
     assert_eq!(world.sweep().await.sent, 1);
 }

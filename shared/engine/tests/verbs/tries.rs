@@ -1,7 +1,7 @@
 //! What counts as a try, and which messages lead to none.
 
 use postback_domain::delivery::message::Message;
-use postback_domain::ids::DeliveryId;
+use postback_domain::ids::{DeliveryId, MerchantId};
 use postback_engine::deliver::Disposition;
 
 use crate::world::{World, receipt};
@@ -124,7 +124,12 @@ async fn a_message_about_a_delivery_that_never_was_is_dropped() {
     let world = World::new().await;
     world.endpoint("shop").await;
     world.event("evt_1").await;
-    let message = Message { delivery: DeliveryId::from_bits(404), round: 1, tries: 0 };
+    let message = Message {
+        merchant: MerchantId::from_bits(404),
+        delivery: DeliveryId::from_bits(404),
+        round: 1,
+        tries: 0,
+    };
     assert_eq!(world.deliver(message).await.unwrap(), Disposition::Done);
 }
 

@@ -183,7 +183,7 @@ impl World {
     }
 
     pub(crate) async fn sweep(&self) -> Swept {
-        self.engine.sweep().await.expect("the store is there")
+        self.engine.sweep().await
     }
 
     /// Waits for the delivery's due time and works it, by its message or else by the sweep.
@@ -216,7 +216,7 @@ impl World {
         Worker(tokio::spawn(async move { engine.deliver(message, receipt).await }))
     }
 
-    pub(crate) fn start_sweep(&self) -> JoinHandle<Result<Swept, Unavailable>> {
+    pub(crate) fn start_sweep(&self) -> JoinHandle<Swept> {
         let engine = Arc::clone(&self.engine);
         tokio::spawn(async move { engine.sweep().await })
     }
@@ -237,7 +237,12 @@ impl World {
     }
 
     pub(crate) fn message(&self, endpoint: &str, round: u32, tries: u8) -> Message {
-        Message { delivery: self.delivery(endpoint), round, tries }
+        Message {
+            merchant: self.last_event().merchant_id,
+            delivery: self.delivery(endpoint),
+            round,
+            tries,
+        }
     }
 
     pub(crate) async fn record(&self, endpoint: &str) -> DeliveryRecord {

@@ -21,6 +21,7 @@ pub async fn opens_the_plan_leased_to_the_caller(store: impl WholeStore) {
     for (claim, _) in &admitted.claims {
         assert_eq!((claim.round(), claim.number()), (1, 1));
         let message = postback_domain::delivery::message::Message {
+            merchant: MERCHANT,
             delivery: claim.delivery(),
             round: 1,
             tries: 0,

@@ -4,8 +4,9 @@ use std::collections::HashSet;
 
 use postback_domain::delivery::State;
 use postback_domain::delivery::verdict::Outcome;
-use postback_domain::event::EventType;
+use postback_domain::event::{EventType, Plan};
 use postback_domain::ids::{MerchantId, SourceId};
+use postback_domain::merchant::Merchant;
 use postback_engine::ports::history::{Cursor, DeliveryFilter, EventFilter, PageRequest};
 
 use crate::WholeStore;
@@ -15,6 +16,9 @@ const OTHER: MerchantId = MerchantId::from_bits(0xb);
 
 /// One event in each state for [`MERCHANT`], one PENDING for another merchant.
 async fn setup(store: &impl WholeStore) {
+    for id in [MERCHANT, OTHER] {
+        store.create_merchant(Merchant { id, ..merchant(0) }).await.unwrap();
+    }
     let done = admit(store, &event_with(MERCHANT, "done", "charge.refunded", b"1"), &[1]).await;
     for (claim, _) in done.claims {
         store.settle(end_with(claim, Outcome::Accepted, NOW), None).await.unwrap();
@@ -85,21 +89,26 @@ pub async fn an_event_shows_its_deliveries(store: impl WholeStore) {
     assert_eq!(summary.provider_event_id, wanted.provider_event_id);
     let endpoints: HashSet<_> = summary.deliveries.iter().map(|row| row.endpoint_id).collect();
     assert_eq!(endpoints, [1, 2, 3].map(|number| Some(end(number))).into());
-    let listed = store.list_events(EventFilter::default(), first(10)).await.unwrap();
+    let mine = EventFilter { merchant: Some(MERCHANT), ..EventFilter::default() };
+    let listed = store.list_events(mine, first(10)).await.unwrap();
     assert_eq!(listed.rows.iter().map(|row| row.deliveries.len()).sum::<usize>(), 4);
 }
 
 /// A list that is read while it grows shows what was there once and in order.
 pub async fn pages_meet_every_row_once_while_rows_are_added(store: impl WholeStore) {
+    let admit = async |name: String, second| {
+        let plan = Plan(vec![end(1)]);
+        store.admit(event(&name), plan, Some(LEASE), at(second)).await.unwrap();
+    };
     for number in 0..7 {
-        admit(&store, &event(&format!("before {number}")), &[1]).await;
+        admit(format!("before {number}"), number).await;
     }
     let (mut request, mut seen) = (first(3), Vec::new());
     for round in 0.. {
         let filter = DeliveryFilter { merchant: Some(MERCHANT), ..DeliveryFilter::default() };
         let page = store.list_deliveries(filter, request).await.unwrap();
         seen.extend(page.rows.iter().map(|delivery| delivery.event_id));
-        admit(&store, &event(&format!("meanwhile {round}")), &[1]).await;
+        admit(format!("meanwhile {round}"), 100 + round).await;
         match page.next {
             None => break,
             cursor => request = PageRequest { limit: 3, cursor },

@@ -37,7 +37,7 @@ pub(super) struct Actor {
 pub(super) enum Ended {
     TookIn(Arc<Event>, Result<TakenIn, Unavailable>),
     Worked(Result<Disposition, Unavailable>),
-    Swept(Result<Swept, Unavailable>),
+    Swept(Swept),
 }
 
 pub(super) fn intake(engine: &Arc<Engine<Wired>>, event: Event, first_tries: FirstTries) -> Work {
@@ -87,8 +87,8 @@ impl fmt::Display for Ended {
                 write!(f, "{} was {admission:?}, {} to try", id.as_str(), taken.claims.len())
             }
             Self::Worked(Ok(disposition)) => write!(f, "{disposition:?}"),
-            Self::Swept(Ok(swept)) => write!(f, "swept {}", swept.sent),
-            Self::TookIn(_, Err(error)) | Self::Worked(Err(error)) | Self::Swept(Err(error)) => {
+            Self::Swept(swept) => write!(f, "swept {}", swept.sent),
+            Self::TookIn(_, Err(error)) | Self::Worked(Err(error)) => {
                 write!(f, "{error}")
             }
         }
