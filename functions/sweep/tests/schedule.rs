@@ -1,0 +1,73 @@
+//! The schedule's envelope, replayed over the real engine and store.
+
+#![expect(clippy::unwrap_used, reason = "these are tests")]
+
+use std::path::Path;
+use std::time::Duration;
+
+use postback_domain::limits::{SWEEP_STEP_MAX, SWEEP_TIMEOUT};
+use postback_engine::take_in::FirstTries;
+use postback_stage::{Stage, at, envelope, event};
+use postback_sweep::Report;
+use serde::de::IgnoredAny;
+use serde_json::Value;
+
+/// Three deliveries that nobody comes for, 90 s overdue.
+async fn overdue() -> Stage {
+    let stage = Stage::new(1).await;
+    for name in ["evt_1", "evt_2", "evt_3"] {
+        stage.engine().take_in(&event(name), FirstTries::Queued).await.unwrap();
+    }
+    stage.queue().take();
+    stage.clock().advance(Duration::from_secs(90));
+    stage
+}
+
+async fn sweep(stage: &Stage, time: Duration) -> (Report, Value) {
+    let stored = envelope(Path::new(env!("CARGO_MANIFEST_DIR")), "scheduled.json");
+    let _: IgnoredAny = serde_json::from_value(stored).unwrap();
+    let mut lines = Vec::new();
+    let publish = |line: String| lines.push(serde_json::from_str(&line).unwrap());
+    let report = postback_sweep::handle(stage.engine(), at(90).plus(time), publish).await.unwrap();
+    assert_eq!(lines.len(), 1);
+    (report, lines.remove(0))
+}
+
+#[tokio::test]
+async fn what_is_overdue_goes_back_and_is_published() {
+    let stage = overdue().await;
+    let (report, metrics) = sweep(&stage, SWEEP_TIMEOUT).await;
+    let expected = Report { reenqueued: 3, oldest_overdue_s: 90, cut_short: false };
+    assert_eq!(report, expected);
+    assert_eq!(stage.queue().take().len(), 3);
+    assert_eq!(
+        (&metrics["SweepReenqueued"], &metrics["SweepOldestOverdue"], &metrics["SweepCutShort"]),
+        (&3.into(), &90.into(), &0.into())
+    );
+
+    // The next one leaves them to the messages that are on their way.
+    let (report, metrics) = sweep(&stage, SWEEP_TIMEOUT).await;
+    assert_eq!(report, Report { reenqueued: 0, oldest_overdue_s: 0, cut_short: false });
+    assert_eq!(metrics["SweepOldestOverdue"], 0);
+}
+
+#[tokio::test]
+async fn without_time_for_a_step_none_is_begun() {
+    let stage = overdue().await;
+    let (report, metrics) = sweep(&stage, SWEEP_STEP_MAX).await;
+    assert_eq!((report.reenqueued, report.cut_short), (0, true));
+    assert_eq!(metrics["SweepCutShort"], 1);
+    assert!(stage.queue().take().is_empty());
+}
+
+#[tokio::test]
+async fn what_could_not_be_sent_is_not_counted_and_comes_with_a_later_sweep() {
+    let stage = overdue().await;
+    stage.queue().set_down(true);
+    let (report, _) = sweep(&stage, SWEEP_TIMEOUT).await;
+    assert_eq!((report.reenqueued, report.oldest_overdue_s), (0, 90));
+    stage.queue().set_down(false);
+    stage.clock().advance(Duration::from_secs(331));
+    let (report, _) = sweep(&stage, SWEEP_TIMEOUT + Duration::from_secs(331)).await;
+    assert_eq!(report.reenqueued, 3);
+}

@@ -1,0 +1,175 @@
+//! What people set up, as the API writes it: one file a noun, [`noun`] between nouns and rows,
+//! [`lists`] for what there is of them, [`mod@write`] for writes that belong together.
+//!
+//! | row | `pk` | `sk` |
+//! |---|---|---|
+//! | noun | its id | `it` |
+//! | entry of a list | `list#merchants`, `list#sources`, or `list#`, a kind, `#`, a merchant | created, `#`, id |
+//! | external id | `external#` and the text | `it` |
+//!
+//! Invariants: a noun, its entries and its external id are written and deleted together, in one
+//! transaction; a merchant's row counts its endpoints; a replacement carries the revision it read
+//! as its condition. None of this is on the way of an event. Secrets are kept as they are, in a
+//! table that is encrypted at rest; of an API key only the digest is kept.
+
+mod endpoints;
+mod keys;
+mod lists;
+mod merchants;
+mod noun;
+mod sources;
+mod write;
+
+use std::time::Duration;
+
+use postback_domain::endpoint::Endpoint;
+use postback_domain::ids::{EndpointId, KeyId, MerchantId, SourceId};
+use postback_domain::key::ApiKey;
+use postback_domain::limits::PORT_CALL_MAX;
+use postback_domain::merchant::Merchant;
+use postback_domain::source::Source;
+use postback_domain::time::Timestamp;
+use postback_engine::ports::Unavailable;
+use postback_engine::ports::catalog::{Catalog, CatalogError};
+use postback_engine::ports::history::{Page, PageRequest};
+
+use self::lists::List;
+use crate::store::DynamoStore;
+
+pub(crate) use self::endpoints::{every_endpoint_of, switch_off};
+pub(crate) use self::noun::read;
+
+type Written = Result<(), CatalogError>;
+
+/// How long a call may take that asks the table more than once, each time with the SDK's own
+/// patience.
+const CALL_MAX: Duration = Duration::from_secs(18);
+
+const _: () = assert!(CALL_MAX.as_secs() < PORT_CALL_MAX.as_secs());
+
+impl Catalog for DynamoStore {
+    async fn create_merchant(&self, merchant: Merchant) -> Written {
+        let _changing = self.cache.changing();
+        in_time(merchants::create(&self.table, &merchant)).await
+    }
+
+    async fn read_merchant(&self, id: MerchantId) -> Result<Option<Merchant>, Unavailable> {
+        in_time(read(&self.table, id)).await
+    }
+
+    async fn list_merchants(&self, page: PageRequest) -> Result<Page<Merchant>, Unavailable> {
+        in_time(lists::page(&self.table, List::merchants(), page)).await
+    }
+
+    async fn replace_merchant(&self, merchant: Merchant) -> Written {
+        let _changing = self.cache.changing();
+        in_time(merchants::replace(&self.table, &merchant)).await
+    }
+
+    async fn create_key(&self, key: ApiKey) -> Written {
+        in_time(keys::create(&self.table, &key)).await
+    }
+
+    async fn read_key(&self, id: KeyId) -> Result<Option<ApiKey>, Unavailable> {
+        in_time(read(&self.table, id)).await
+    }
+
+    async fn list_keys(
+        &self,
+        merchant: MerchantId,
+        page: PageRequest,
+    ) -> Result<Page<ApiKey>, Unavailable> {
+        in_time(lists::page(&self.table, List::keys_of(merchant), page)).await
+    }
+
+    async fn touch_key(&self, id: KeyId, at: Timestamp) -> Result<(), Unavailable> {
+        in_time(keys::touch(&self.table, id, at)).await
+    }
+
+    async fn delete_key(&self, merchant: MerchantId, id: KeyId) -> Written {
+        in_time(keys::delete(&self.table, merchant, id)).await
+    }
+
+    async fn create_source(&self, source: Source) -> Written {
+        let _changing = self.cache.changing();
+        in_time(sources::create(&self.table, &source)).await
+    }
+
+    async fn read_source(&self, id: SourceId) -> Result<Option<Source>, Unavailable> {
+        in_time(read(&self.table, id)).await
+    }
+
+    async fn list_sources(
+        &self,
+        merchant: Option<MerchantId>,
+        page: PageRequest,
+    ) -> Result<Page<Source>, Unavailable> {
+        let list = merchant.map_or_else(List::sources, List::sources_of);
+        in_time(lists::page(&self.table, list, page)).await
+    }
+
+    async fn replace_source(&self, source: Source) -> Written {
+        let _changing = self.cache.changing();
+        in_time(write::replace(&self.table, &source)).await
+    }
+
+    async fn delete_source(&self, id: SourceId) -> Written {
+        let _changing = self.cache.changing();
+        in_time(sources::delete(&self.table, id)).await
+    }
+
+    async fn create_endpoint(&self, endpoint: Endpoint) -> Written {
+        let _changing = self.cache.changing();
+        in_time(endpoints::create(&self.table, &endpoint)).await
+    }
+
+    async fn read_endpoint(
+        &self,
+        merchant: MerchantId,
+        id: EndpointId,
+    ) -> Result<Option<Endpoint>, Unavailable> {
+        let endpoint: Option<Endpoint> = in_time(read(&self.table, id)).await?;
+        Ok(endpoint.filter(|endpoint| endpoint.merchant_id == merchant))
+    }
+
+    async fn list_endpoints(
+        &self,
+        merchant: MerchantId,
+        page: PageRequest,
+    ) -> Result<Page<Endpoint>, Unavailable> {
+        in_time(lists::page(&self.table, List::endpoints_of(merchant), page)).await
+    }
+
+    async fn replace_endpoint(&self, endpoint: Endpoint) -> Written {
+        let _changing = self.cache.changing();
+        in_time(write::replace(&self.table, &endpoint)).await
+    }
+
+    async fn delete_endpoint(&self, merchant: MerchantId, id: EndpointId) -> Written {
+        let _changing = self.cache.changing();
+        in_time(endpoints::delete(&self.table, merchant, id)).await
+    }
+}
+
+/// Gives `work` up when it takes too long; what it has written by then stays written.
+pub(crate) async fn in_time<T, E: From<Unavailable>>(
+    work: impl Future<Output = Result<T, E>>,
+) -> Result<T, E> {
+    match tokio::time::timeout(CALL_MAX, work).await {
+        Ok(done) => done,
+        Err(late) => Err(Unavailable::new("the table", late).into()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test(start_paused = true)]
+    async fn a_call_ends_in_time() {
+        let never = std::future::pending::<Written>();
+        let ended = tokio::time::timeout(PORT_CALL_MAX, in_time(never)).await.unwrap();
+        assert!(matches!(ended, Err(CatalogError::Unavailable(_))));
+        assert!(in_time(async { Written::Ok(()) }).await.is_ok());
+    }
+}

@@ -1,0 +1,4 @@
+//! Between rows of the flow and nouns: one file a noun.
+
+pub(crate) mod delivery;
+pub(crate) mod event;
