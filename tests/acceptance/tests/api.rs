@@ -138,7 +138,6 @@ fn bodies_and_routes_that_are_not_there() {
         ("GET", "/v1/endpoints/", 404, "no_such_route"),
         ("GET", "/v1/endpoints/end_1", 404, "not_found"),
         ("GET", "/v1/endpoints/%ff%00", 404, "not_found"),
-        ("GET", "/v1/endpoints/..%2f..%2fmerchants", 404, "not_found"),
         ("PUT", "/v1/endpoints", 405, "method_not_allowed"),
         ("DELETE", "/v1/events", 405, "method_not_allowed"),
     ] {
@@ -146,6 +145,9 @@ fn bodies_and_routes_that_are_not_there() {
         assert_eq!(answer.problem(status), code, "{answer:?}");
         assert_eq!(answer.headers.get("allow").is_some(), status == 405, "{answer:?}");
     }
+    // A gateway may decode the slashes, which makes it another path, or leave them to us.
+    let answer = merchant.api.call("GET", "/v1/endpoints/..%2f..%2fmerchants", None);
+    assert!(["not_found", "no_such_route"].contains(&answer.problem(404).as_str()), "{answer:?}");
     let anonymous = stack.caller(None);
     anonymous.get("/healthz").expect(200);
     for twice in

@@ -116,6 +116,15 @@ fn postback_builds_without_aws() {
 }
 
 #[test]
+fn there_is_one_tls_library() {
+    let functions = ["postback-ingest", "postback-deliver", "postback-sweep", "postback-api"];
+    let breaches = functions.into_iter().flat_map(|function| {
+        forbidden_in(function, |name| ["aws-lc-rs", "openssl", "native-tls"].contains(&name))
+    });
+    keeps("the functions' TLS is rustls on ring", breaches.collect());
+}
+
+#[test]
 fn aws_stays_in_its_adapter_and_the_lambdas() {
     const HOMES: [&str; 5] =
         ["shared/aws", "functions/ingest", "functions/deliver", "functions/sweep", "functions/api"];

@@ -3,6 +3,7 @@
 
 mod crates;
 mod docs;
+mod infra;
 mod manifest;
 mod manifests;
 mod repository;
