@@ -1,7 +1,7 @@
 //! Stands between the SDK and the emulator: counts what passes, adds up what it would cost, and
 //! has a worker die in the middle of it when told to.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashSet};
 use std::sync::{Arc, Mutex, MutexGuard};
 
 use aws_smithy_http_client::Builder;
@@ -31,9 +31,9 @@ struct State {
     passes: Option<usize>,
     /// Whether the last one that passes has its answer lost.
     loses_answer: bool,
-    /// Whether every other request is told to come later.
+    /// Whether what is asked for the first time is told to come later, and what has been asked.
     throttles: bool,
-    asked: usize,
+    asked: HashSet<String>,
     throttled: usize,
     /// The operation, and which call of it, that has its answer lost while the line holds.
     loses: Option<(&'static str, usize)>,
@@ -77,8 +77,8 @@ impl Wire {
         self.state().loses = Some((operation, nth));
     }
 
-    /// Tells every other request to come later, before it has any effect.
-    pub(crate) fn throttle_every_other(&self) {
+    /// Tells whatever is asked for the first time to come later, before it has any effect.
+    pub(crate) fn throttle_what_is_new(&self) {
         self.state().throttles = true;
     }
 
@@ -96,11 +96,10 @@ impl Wire {
         self.state.lock().expect("unpoisoned")
     }
 
-    /// What the next request meets.
-    fn next(&self) -> Fate {
+    /// What this request meets.
+    fn fate_of(&self, request: &HttpRequest) -> Fate {
         let mut state = self.state();
-        state.asked += 1;
-        if state.throttles && !state.asked.is_multiple_of(2) {
+        if state.throttles && state.asked.insert(what_is_asked(request)) {
             state.throttled += 1;
             return Fate::Throttled;
         }
@@ -147,7 +146,7 @@ struct Connection {
 
 impl HttpConnector for Connection {
     fn call(&self, mut request: HttpRequest) -> HttpConnectorFuture {
-        let fate = self.wire.next();
+        let fate = self.wire.fate_of(&request);
         if let Fate::HeldBack = fate {
             self.wire.died.notify_one();
             return HttpConnectorFuture::new(std::future::pending());
@@ -177,6 +176,15 @@ impl HttpConnector for Connection {
             if lost { Err(lost_answer()) } else { Ok(answer) }
         })
     }
+}
+
+/// The operation and its input, with the names of every object in order: the SDK writes them as its
+/// maps have them, which is another order each time.
+fn what_is_asked(request: &HttpRequest) -> String {
+    let operation = request.headers().get("x-amz-target").unwrap_or_default();
+    let body = request.body().bytes().unwrap_or_default();
+    let input: Value = serde_json::from_slice(body).unwrap_or_default();
+    format!("{operation} {input}")
 }
 
 fn lost_answer() -> ConnectorError {
