@@ -107,8 +107,12 @@ impl<'a> Reader<'a> {
     }
 
     pub(crate) fn bytes(self, name: &str) -> Read<&'a [u8]> {
-        let value = self.0.get(name).ok_or_else(|| Damaged::new(name, "missing"))?;
-        value.as_b().map(Blob::as_ref).map_err(|_| Damaged::new(name, "not binary"))
+        self.optional_bytes(name)?.ok_or_else(|| Damaged::new(name, "missing"))
+    }
+
+    pub(crate) fn optional_bytes(self, name: &str) -> Read<Option<&'a [u8]>> {
+        let wrong = |_: &AttributeValue| Damaged::new(name, "not binary");
+        self.0.get(name).map(|value| value.as_b().map(Blob::as_ref).map_err(wrong)).transpose()
     }
 
     /// A text that is one of a type's words.

@@ -6,6 +6,7 @@
 //! | event | place | its id |
 //! | delivery | place | its id |
 //! | conflict | place | `conflict#`, the event's id, its number |
+//! | request with an `Idempotency-Key` | `idempotency#`, its record's id | `it` |
 //!
 //! The place is what an event's id and its deliveries' ids have in common, so a delivery is found
 //! by its id alone, and an event stands beside its deliveries.
@@ -23,6 +24,7 @@
 //! A partition takes 1,000 write units a second, so nothing that grows with traffic is one.
 
 use postback_domain::delivery::{Delivery, State};
+use postback_domain::idempotency::RecordId;
 use postback_domain::ids::{DeliveryId, EventId, MerchantId};
 use postback_domain::time::Timestamp;
 
@@ -42,6 +44,9 @@ pub(crate) const LIST: &str = "list";
 /// Its sort key.
 pub(crate) const LIST_ORDER: &str = "list_order";
 
+/// Sort key of a row that stands alone in its partition.
+pub(crate) const ALONE: &str = "it";
+
 /// Shards of the due index, and of the FAILED deliveries beside it.
 pub(crate) const WORK_SHARDS: u16 = 16;
 
@@ -58,6 +63,11 @@ pub(crate) fn delivery(id: DeliveryId) -> Key {
 
 pub(crate) fn conflict(event: EventId, number: u32) -> Key {
     Key { pk: place(event.as_bytes()), sk: format!("conflict#{event}#{number}") }
+}
+
+pub(crate) fn idempotency(id: RecordId) -> Key {
+    let digits = id.0.iter().map(|byte| format!("{byte:02x}"));
+    Key { pk: format!("idempotency#{}", digits.collect::<String>()), sk: ALONE.to_owned() }
 }
 
 fn place(id: &[u8; 16]) -> String {

@@ -2,7 +2,7 @@
 //!
 //! Reading order: [`clients`] (how the SDK is set up, once per cold start); `table`, `item` and
 //! `keys` (the table, and where each row lives); [`store`] with one file a port (`events`,
-//! `deliveries`, `due`, `history`, `configuration`, `catalog`); `wire` and [`queues`] (what a
+//! `deliveries`, `due`, `history`, `idempotency`, `configuration`, `catalog`); `wire` and [`queues`] (what a
 //! message looks like, and how it is sent). Around them, what every function needs: [`ports`] as the
 //! engine wants them, [`environment`], [`process`] and [`logging`], and [`gateway`] for those that
 //! speak HTTP.
@@ -23,6 +23,7 @@ pub mod environment;
 mod events;
 pub mod gateway;
 mod history;
+mod idempotency;
 mod item;
 mod keys;
 pub mod logging;

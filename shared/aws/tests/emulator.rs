@@ -14,6 +14,8 @@
 mod budget;
 #[path = "emulator/interrupted.rs"]
 mod interrupted;
+#[path = "emulator/once.rs"]
+mod once;
 #[path = "emulator/sweep.rs"]
 mod sweep;
 #[path = "emulator/throttled.rs"]

@@ -5,6 +5,7 @@
 //! [`fan_out`] decides which endpoints are owed it; [`delivery`] is the state machine of one debt,
 //! with [`delivery::verdict`] (what an answer means) and [`delivery::retry`] (when the next try
 //! is); [`push`] is what a merchant gets, and [`signing`] how it knows that it was us.
+//! [`idempotency`] is for people's requests, not for events.
 //!
 //! Invariants kept here, by type: a [`delivery::Claim`] is consumed by the settlement it yields, so
 //! an attempt cannot be finished twice; an [`endpoint::EndpointUrl`] cannot hold a scheme, user
@@ -14,6 +15,7 @@ pub mod delivery;
 pub mod endpoint;
 pub mod event;
 pub mod fan_out;
+pub mod idempotency;
 pub mod ids;
 pub mod key;
 pub mod limits;

@@ -115,6 +115,26 @@ pub const INGEST_TIMEOUT: Duration = Duration::from_secs(20);
 /// How long an API request may take. API Gateway hangs up after 30 s.
 pub const API_TIMEOUT: Duration = Duration::from_secs(29);
 
+/// How long a request with an `Idempotency-Key` has its key for itself. Whoever comes later finds
+/// the answer, or that the worker died.
+pub const IDEMPOTENCY_HOLD: Duration = Duration::from_secs(60);
+
+/// How long an `Idempotency-Key` stands for the request that it first came with.
+pub const IDEMPOTENCY_KEPT: Duration = Duration::from_secs(24 * 3600);
+
+const _: () = assert!(
+    API_TIMEOUT.as_secs() + CLOCK_DRIFT_MAX.as_secs() < IDEMPOTENCY_HOLD.as_secs(),
+    "a request must end before its hold, or two workers carry it out"
+);
+const _: () = assert!(IDEMPOTENCY_HOLD.as_secs() < IDEMPOTENCY_KEPT.as_secs());
+
+/// Characters of an `Idempotency-Key`.
+pub const IDEMPOTENCY_KEY_BYTES_MAX: usize = 255;
+
+/// The largest answer that is kept to be given again; a redrive of a thousand deliveries answers
+/// with 40 KB. What the store has beside it stays far below DynamoDB's 400 KB an item.
+pub const IDEMPOTENT_ANSWER_BYTES_MAX: usize = 256 * 1024;
+
 /// How long we wait before trying again after a fault of our own, which uses no try.
 pub const OWN_FAULT_WAIT: Duration = Duration::from_secs(60);
 

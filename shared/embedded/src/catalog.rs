@@ -138,6 +138,11 @@ fn merchant_exists(connection: &Connection, id: MerchantId) -> Result<bool> {
         .exists(params![id.as_bytes()])
 }
 
+/// Whether this id is taken, in a table of nouns.
+fn id_taken(connection: &Connection, table: &str, id: &[u8; 16]) -> Result<bool> {
+    connection.prepare_cached(&format!("SELECT 1 FROM {table} WHERE id = ?1"))?.exists(params![id])
+}
+
 /// What a replacement that changed no row means: the noun is gone, or somebody was faster.
 fn replaced(
     connection: &Connection,
@@ -148,10 +153,11 @@ fn replaced(
     if changed == 1 {
         return Ok(Ok(()));
     }
-    let exists = connection
-        .prepare_cached(&format!("SELECT 1 FROM {table} WHERE id = ?1"))?
-        .exists(params![id])?;
-    Ok(Err(if exists { CatalogError::Stale } else { CatalogError::NotFound }))
+    Ok(Err(if id_taken(connection, table, id)? {
+        CatalogError::Stale
+    } else {
+        CatalogError::NotFound
+    }))
 }
 
 fn deleted(changed: usize) -> Written {

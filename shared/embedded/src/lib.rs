@@ -5,7 +5,8 @@
 //! the FAILED rows, and a message in [`queue::MemoryQueue`] is only a wake-up that may be lost.
 //!
 //! Reading order: [`store`] opens a data directory; `writer` is the one writer, with group
-//! commit; `events`, `deliveries`, `due` are the engine's ports; `catalog` and `history` the API's.
+//! commit; `events`, `deliveries`, `due` are the engine's ports; `catalog`,
+//! `history` and `idempotency` the API's.
 //!
 //! Invariants: one process owns a data directory, by a lock of the operating system; a write has
 //! been synced to disk when its future answers; no SQL decides a rule of `postback-domain`, it
@@ -20,6 +21,7 @@ mod directory;
 mod due;
 mod events;
 mod history;
+mod idempotency;
 mod place;
 pub mod queue;
 mod reader;

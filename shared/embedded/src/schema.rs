@@ -6,7 +6,8 @@ use rusqlite::{Connection, TransactionBehavior};
 use crate::directory::OpenError;
 
 /// In order; never edited once released, only added to.
-const MIGRATIONS: [&str; 1] = [include_str!("migrations/0001_first.sql")];
+const MIGRATIONS: [&str; 2] =
+    [include_str!("migrations/0001_first.sql"), include_str!("migrations/0002_idempotency.sql")];
 
 /// Brings the database up to date.
 pub(crate) fn migrate(connection: &mut Connection) -> Result<(), OpenError> {

@@ -6,11 +6,12 @@
 //! [`postback_domain::limits::PORT_CALL_MAX`], with an error if need be.
 //!
 //! Reading order: [`store`] (what the engine itself reads and writes), [`queue`], [`sender`],
-//! [`clock`]; then [`catalog`] and [`history`], which only the API needs.
+//! [`clock`]; then [`catalog`], [`history`] and [`idempotency`], which only the API needs.
 
 pub mod catalog;
 pub mod clock;
 pub mod history;
+pub mod idempotency;
 pub mod queue;
 pub mod sender;
 pub mod store;

@@ -3,7 +3,8 @@
 //! and shows the outcome.
 //!
 //! Reading order: `auth` (who calls, and the one tenant check), `input` with `fields` and `values`
-//! (how a request is read), `page` and `change` (how lists and PATCH work), then one file a noun.
+//! (how a request is read), `page` and `change` (how lists and PATCH work), `seed` and `idempotency`
+//! (what is created once), then one file a noun.
 
 mod auth;
 mod change;
@@ -12,11 +13,13 @@ mod deliveries;
 mod endpoints;
 mod events;
 mod fields;
+mod idempotency;
 mod input;
 mod keys;
 mod merchants;
 mod page;
 mod presets;
+mod seed;
 mod sources;
 mod values;
 
@@ -34,6 +37,7 @@ use postback_domain::time::Timestamp;
 use postback_engine::Engine;
 use postback_engine::ports::catalog::Catalog;
 use postback_engine::ports::history::History;
+use postback_engine::ports::idempotency::Idempotency;
 use postback_engine::ports::{Clock, Ports};
 use tracing::Instrument as _;
 
@@ -41,9 +45,9 @@ use crate::edge;
 use crate::problem::Problem;
 
 /// Ports whose store also serves the API.
-pub trait ApiPorts: Ports<Store: Catalog + History> {}
+pub trait ApiPorts: Ports<Store: Catalog + History + Idempotency> {}
 
-impl<P: Ports<Store: Catalog + History>> ApiPorts for P {}
+impl<P: Ports<Store: Catalog + History + Idempotency>> ApiPorts for P {}
 
 /// What an installation chooses.
 #[derive(Debug, Clone)]
@@ -115,6 +119,7 @@ pub fn router<P: ApiPorts>(api: Api<P>) -> Router {
         .route("/v1/deliveries/{delivery}/retry", post(deliveries::retry::<P>))
         .route("/v1/dead-letters", get(dead_letters::list::<P>))
         .route("/v1/dead-letters/redrive", post(dead_letters::redrive::<P>))
+        .route_layer(from_fn_with_state(api.clone(), idempotency::once::<P>))
         .method_not_allowed_fallback(async || Problem::MethodNotAllowed)
         .fallback(async || Problem::NoSuchRoute)
         .layer(from_fn_with_state(api.clone(), observe::<P>))

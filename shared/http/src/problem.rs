@@ -96,6 +96,8 @@ impl Problem {
             CatalogError::ExternalIdTaken => Self::conflict("external_id_taken", error),
             CatalogError::Stale => Self::conflict("changed_meanwhile", error),
             CatalogError::LimitReached { .. } => Self::conflict("limit_reached", error),
+            // A random id drawn twice, which happens to nobody; another one is drawn next time.
+            CatalogError::IdTaken => Self::Unavailable(Unavailable::new("the store", error)),
         }
     }
 

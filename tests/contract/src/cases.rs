@@ -6,3 +6,4 @@ pub mod deliveries;
 pub mod due;
 pub mod events;
 pub mod history;
+pub mod idempotency;

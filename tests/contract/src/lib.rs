@@ -18,11 +18,12 @@ pub mod world;
 use postback_engine::ports::Store;
 use postback_engine::ports::catalog::Catalog;
 use postback_engine::ports::history::History;
+use postback_engine::ports::idempotency::Idempotency;
 
 /// A store that serves the engine and the API.
-pub trait WholeStore: Store + Catalog + History + 'static {}
+pub trait WholeStore: Store + Catalog + History + Idempotency + 'static {}
 
-impl<S: Store + Catalog + History + 'static> WholeStore for S {}
+impl<S: Store + Catalog + History + Idempotency + 'static> WholeStore for S {}
 
 /// Makes a test of every case. Takes an async function without arguments that answers with a store
 /// and a guard.
@@ -69,6 +70,7 @@ macro_rules! suite {
         ]);
         $crate::suite!(@cases $fresh, catalog: [
             owners_must_exist,
+            what_is_there_is_not_created_again,
             a_stale_replacement_is_refused,
             external_ids_are_unique,
             other_merchants_are_not_touched,
@@ -83,6 +85,15 @@ macro_rules! suite {
             an_event_shows_its_deliveries,
             pages_meet_every_row_once_while_rows_are_added,
             unreadable_cursors_are_an_empty_page,
+        ]);
+        $crate::suite!(@cases $fresh, idempotency: [
+            one_of_many_holds_a_request,
+            an_answer_is_given_again,
+            an_abandoned_request_is_begun_again_from_its_seed,
+            a_request_that_is_let_go_is_begun_again_at_once,
+            a_request_that_is_forgotten_leaves_its_id_free,
+            a_late_answer_changes_nothing,
+            a_record_ends,
         ]);
     };
     (@cases $fresh:path, $port:ident: [$($case:ident,)*]) => {

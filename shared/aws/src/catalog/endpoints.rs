@@ -34,6 +34,7 @@ const SECRETS: &str = "secrets";
 
 pub(super) async fn create(table: &Table, endpoint: &Endpoint) -> Written {
     let mut together = Together::on(table);
+    together.create(endpoint);
     together.update(
         place(endpoint.merchant_id),
         "ADD #endpoints :one",
@@ -43,7 +44,6 @@ pub(super) async fn create(table: &Table, endpoint: &Endpoint) -> Written {
         ),
         [(":one", number(1)), (":max", number(ENDPOINTS_PER_MERCHANT_MAX))],
     );
-    together.create(endpoint);
     let list = List::endpoints_of(endpoint.merchant_id);
     together.put(list.entry(endpoint.created_at, endpoint.id));
     together.commit().await

@@ -20,10 +20,10 @@ const EXTERNAL_ID: &str = "external_id";
 
 pub(super) async fn create(table: &Table, merchant: &Merchant) -> Written {
     let mut together = Together::on(table);
+    together.create(merchant);
     if let Some(external_id) = &merchant.external_id {
         put_external_id(&mut together, external_id, merchant.id);
     }
-    together.create(merchant);
     together.put(List::merchants().entry(merchant.created_at, merchant.id));
     together.commit().await
 }

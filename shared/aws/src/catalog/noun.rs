@@ -16,15 +16,13 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 
 use crate::item::{Damaged, Item, Reader, text};
+use crate::keys::ALONE;
 use crate::table::{Key, Table};
 
 pub(super) const MERCHANT: &str = "merchant";
 pub(super) const CREATED: &str = "created";
 pub(super) const REVISION: &str = "revision";
 pub(super) const RETRY_POLICY: &str = "retry_policy";
-
-/// Sort key of a row that stands alone in its partition.
-const ALONE: &str = "it";
 
 /// What is kept as one row under its id.
 pub(crate) trait Noun: Sized {

@@ -42,7 +42,7 @@ pub(super) enum Refusal {
     Full { what: &'static str, limit: usize },
     /// Another merchant has the external id.
     ExternalIdTaken,
-    /// A random id was drawn twice. Calling again draws another.
+    /// There is one with this id.
     IdTaken,
 }
 
@@ -191,9 +191,7 @@ impl<'a> Together<'a> {
         let told = match refusal {
             Refusal::NotFound => CatalogError::NotFound,
             Refusal::ExternalIdTaken => CatalogError::ExternalIdTaken,
-            Refusal::IdTaken => {
-                return Err(Unavailable::new("the table", format!("`{}` is taken", key.pk)));
-            }
+            Refusal::IdTaken => CatalogError::IdTaken,
             // The answer could bring the row along, secrets and all, into an error's text.
             Refusal::Stale | Refusal::Full { .. } if self.table.get(key).await?.is_none() => {
                 CatalogError::NotFound

@@ -11,12 +11,15 @@ use postback_engine::ports::catalog::CatalogError;
 use postback_engine::ports::history::{Page, PageRequest};
 use rusqlite::{Connection, Result, Row, params};
 
-use super::{Written, deleted, merchant_exists, optional, page, replaced};
+use super::{Written, deleted, id_taken, merchant_exists, optional, page, replaced};
 use crate::rows::{damaged, json, optional_json, optional_text, optional_time, time, to_json};
 
 pub(super) fn create(connection: &Connection, endpoint: &Endpoint) -> Result<Written> {
     if !merchant_exists(connection, endpoint.merchant_id)? {
         return Ok(Err(CatalogError::NotFound));
+    }
+    if id_taken(connection, "endpoints", endpoint.id.as_bytes())? {
+        return Ok(Err(CatalogError::IdTaken));
     }
     let count: usize = connection
         .prepare_cached("SELECT count(*) FROM endpoints WHERE merchant_id = ?1")?

@@ -7,12 +7,15 @@ use postback_engine::ports::catalog::CatalogError;
 use postback_engine::ports::history::{Page, PageRequest};
 use rusqlite::{Connection, Result, Row, params};
 
-use super::{Written, deleted, merchant_exists, optional, page};
+use super::{Written, deleted, id_taken, merchant_exists, optional, page};
 use crate::rows::{json, optional_time, text, time, to_json};
 
 pub(super) fn create(connection: &Connection, key: &ApiKey) -> Result<Written> {
     if !merchant_exists(connection, key.merchant_id)? {
         return Ok(Err(CatalogError::NotFound));
+    }
+    if id_taken(connection, "api_keys", key.id.as_bytes())? {
+        return Ok(Err(CatalogError::IdTaken));
     }
     connection
         .prepare_cached(

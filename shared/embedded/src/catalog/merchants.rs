@@ -6,10 +6,13 @@ use postback_engine::ports::catalog::CatalogError;
 use postback_engine::ports::history::{Page, PageRequest};
 use rusqlite::{Connection, Result, Row, params};
 
-use super::{Written, optional, page, replaced};
+use super::{Written, id_taken, optional, page, replaced};
 use crate::rows::{optional_json, optional_text, text, time, to_json};
 
 pub(super) fn create(connection: &Connection, merchant: &Merchant) -> Result<Written> {
+    if id_taken(connection, "merchants", merchant.id.as_bytes())? {
+        return Ok(Err(CatalogError::IdTaken));
+    }
     if external_id_taken(connection, merchant)? {
         return Ok(Err(CatalogError::ExternalIdTaken));
     }

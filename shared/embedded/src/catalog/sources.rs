@@ -9,7 +9,7 @@ use postback_engine::ports::history::{Page, PageRequest};
 use postback_verify::Secret;
 use rusqlite::{Connection, Result, Row, params};
 
-use super::{Written, deleted, merchant_exists, optional, page, replaced};
+use super::{Written, deleted, id_taken, merchant_exists, optional, page, replaced};
 use crate::rows::{damaged, json, optional_text, time, to_json};
 
 /// How [`Tolerance::Unchecked`] is stored.
@@ -18,6 +18,9 @@ const UNCHECKED: i64 = -1;
 pub(super) fn create(connection: &Connection, source: &Source) -> Result<Written> {
     if !merchant_exists(connection, source.merchant_id)? {
         return Ok(Err(CatalogError::NotFound));
+    }
+    if id_taken(connection, "sources", source.id.as_bytes())? {
+        return Ok(Err(CatalogError::IdTaken));
     }
     let (preset, scheme) = scheme_columns(source);
     connection

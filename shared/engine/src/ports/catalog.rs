@@ -34,6 +34,10 @@ pub enum CatalogError {
         /// How many there may be.
         limit: usize,
     },
+    /// There is one with this id. Ids are drawn at random, so it is the caller's own, made by a
+    /// call whose answer he did not see. Told before any other refusal but `NotFound`.
+    #[error("id is taken")]
+    IdTaken,
     /// Ours to wait out.
     #[error(transparent)]
     Unavailable(#[from] Unavailable),

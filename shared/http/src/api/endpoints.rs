@@ -12,7 +12,6 @@ use postback_domain::ids::{EndpointId, MerchantId};
 use postback_domain::signing::SigningSecret;
 use postback_domain::text::Label;
 use postback_domain::time::Timestamp;
-use postback_engine::ports::Entropy;
 use postback_engine::ports::catalog::Catalog;
 use serde::Serialize;
 
@@ -22,6 +21,7 @@ use super::change::change;
 use super::fields::Fields;
 use super::input::{Body, Ids, Query};
 use super::merchants::PolicyView;
+use super::seed::Seed;
 use super::values::parsed;
 use super::{Api, ApiPorts, page};
 use crate::edge;
@@ -58,16 +58,16 @@ pub(crate) async fn create<P: ApiPorts>(
     State(api): State<Api<P>>,
     caller: Caller,
     query: Query,
+    seed: Seed,
     body: Body,
 ) -> Result<Response, Problem> {
     let merchant = scoped(caller, query.read(merchant_asked)?)?.merchant()?;
-    let id = EndpointId::from_bits(api.entropy().id_bits());
-    let secret = SigningSecret::mint(api.entropy().key_bytes());
-    let new = setup::New { id, merchant, secret: secret.clone(), now: api.now() };
+    let id = EndpointId::from_bits(seed.id_bits());
+    let secret = SigningSecret::mint(seed.key_bytes());
+    let new = setup::New { id, merchant, secret: secret.clone(), now: seed.at() };
     let allowed = api.settings.destinations;
     let endpoint = body.read(|fields| setup::endpoint(fields, new, allowed))?;
-    let written = api.store().create_endpoint(endpoint.clone()).await;
-    written.map_err(|error| Problem::of_write(error, "merchant"))?;
+    seed.created(api.store().create_endpoint(endpoint.clone()).await)?;
     let shown_once = EndpointView { secret: Some(secret.expose()), ..EndpointView::of(&endpoint) };
     Ok(edge::json(StatusCode::CREATED, &shown_once))
 }

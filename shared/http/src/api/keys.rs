@@ -8,13 +8,13 @@ use postback_domain::ids::{KeyId, MerchantId};
 use postback_domain::key::{ApiKey, Scope, Token};
 use postback_domain::text::Label;
 use postback_domain::time::Timestamp;
-use postback_engine::ports::Entropy;
 use postback_engine::ports::catalog::Catalog;
 use serde::Serialize;
 use serde_json::Value;
 
 use super::auth::Admin;
 use super::input::{Body, Ids, Query};
+use super::seed::Seed;
 use super::values::{self, label};
 use super::{Api, ApiPorts, page};
 use crate::edge;
@@ -38,10 +38,11 @@ pub(crate) async fn create<P: ApiPorts>(
     State(api): State<Api<P>>,
     _: Admin,
     Ids(merchant_id): Ids<MerchantId>,
+    seed: Seed,
     body: Body,
 ) -> Result<Response, Problem> {
-    let id = KeyId::from_bits(api.entropy().id_bits());
-    let token = Token::mint(id, api.entropy().key_bytes());
+    let id = KeyId::from_bits(seed.id_bits());
+    let token = Token::mint(id, seed.key_bytes());
     let key = body.read(|fields| {
         let scopes = fields.optional("scopes", scopes)?;
         Ok(ApiKey {
@@ -50,12 +51,11 @@ pub(crate) async fn create<P: ApiPorts>(
             name: fields.required("name", label)?,
             scopes: scopes.unwrap_or_else(|| vec![Scope::Read, Scope::Write]),
             digest: token.digest(),
-            created_at: api.now(),
+            created_at: seed.at(),
             last_used_at: None,
         })
     })?;
-    let written = api.store().create_key(key.clone()).await;
-    written.map_err(|error| Problem::of_write(error, "merchant"))?;
+    seed.created(api.store().create_key(key.clone()).await)?;
     let shown_once = KeyView { key: Some(token.expose()), ..KeyView::of(&key) };
     Ok(edge::json(StatusCode::CREATED, &shown_once))
 }

@@ -8,7 +8,6 @@ use postback_domain::ids::MerchantId;
 use postback_domain::merchant::Merchant;
 use postback_domain::text::Label;
 use postback_domain::time::Timestamp;
-use postback_engine::ports::Entropy;
 use postback_engine::ports::catalog::Catalog;
 use serde::Serialize;
 use serde_json::Number;
@@ -17,6 +16,7 @@ use super::auth::Admin;
 use super::change::change;
 use super::fields::{Fields, Patch};
 use super::input::{Body, Ids, Query};
+use super::seed::Seed;
 use super::values::{label, retry_policy, waits_s};
 use super::{Api, ApiPorts, page};
 use crate::edge;
@@ -49,20 +49,20 @@ struct Change {
 pub(crate) async fn create<P: ApiPorts>(
     State(api): State<Api<P>>,
     _: Admin,
+    seed: Seed,
     body: Body,
 ) -> Result<Response, Problem> {
     let merchant = body.read(|fields| {
         Ok(Merchant {
-            id: MerchantId::from_bits(api.entropy().id_bits()),
+            id: MerchantId::from_bits(seed.id_bits()),
             name: fields.required("name", label)?,
             external_id: fields.optional("external_id", label)?,
             retry_policy: fields.optional("retry_policy", retry_policy)?,
-            created_at: api.now(),
+            created_at: seed.at(),
             revision: 1,
         })
     })?;
-    let written = api.store().create_merchant(merchant.clone()).await;
-    written.map_err(|error| Problem::of_write(error, "merchant"))?;
+    seed.created(api.store().create_merchant(merchant.clone()).await)?;
     Ok(edge::json(StatusCode::CREATED, &MerchantView::of(&merchant)))
 }
 

@@ -10,7 +10,6 @@ use postback_domain::ids::{MerchantId, SourceId};
 use postback_domain::source::{SchemeChoice, Source, Tolerance};
 use postback_domain::text::Label;
 use postback_domain::time::Timestamp;
-use postback_engine::ports::Entropy;
 use postback_engine::ports::catalog::Catalog;
 use postback_verify::Config;
 use serde::Serialize;
@@ -20,6 +19,7 @@ use self::setup::Change;
 use super::auth::Admin;
 use super::change::change;
 use super::input::{Body, Ids, Query};
+use super::seed::Seed;
 use super::values::parsed;
 use super::{Api, ApiPorts, page};
 use crate::edge;
@@ -48,12 +48,12 @@ struct SourceView<'a> {
 pub(crate) async fn create<P: ApiPorts>(
     State(api): State<Api<P>>,
     _: Admin,
+    seed: Seed,
     body: Body,
 ) -> Result<Response, Problem> {
-    let id = SourceId::from_bits(api.entropy().id_bits());
-    let source = body.read(|fields| setup::source(fields, id, api.now()))?;
-    let written = api.store().create_source(source.clone()).await;
-    written.map_err(|error| Problem::of_write(error, "merchant"))?;
+    let id = SourceId::from_bits(seed.id_bits());
+    let source = body.read(|fields| setup::source(fields, id, seed.at()))?;
+    seed.created(api.store().create_source(source.clone()).await)?;
     Ok(edge::json(StatusCode::CREATED, &api.source_view(&source)))
 }
 

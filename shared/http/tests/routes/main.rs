@@ -11,6 +11,7 @@ mod deliveries;
 mod edges;
 mod endpoints;
 mod events;
+mod idempotency;
 mod ingest;
 mod keys;
 mod merchants;

@@ -30,6 +30,7 @@ fn refused(result: Result<(), CatalogError>) -> &'static str {
         Err(CatalogError::NotFound) => "not found",
         Err(CatalogError::Stale) => "stale",
         Err(CatalogError::LimitReached { .. }) => "limit",
+        Err(CatalogError::IdTaken) => "there",
         Err(CatalogError::Unavailable(error)) => panic!("{error:?}"),
     }
 }
@@ -40,6 +41,28 @@ pub async fn owners_must_exist(store: impl WholeStore) {
     assert_eq!(refused(store.create_source(source(1)).await), "not found");
     assert_eq!(refused(store.create_endpoint(endpoint(1)).await), "not found");
     assert!(store.read_key(KeyId::from_bits(1)).await.unwrap().is_none());
+}
+
+/// Whoever creates again what is there hears that, before he hears of any limit: it may be his own
+/// work, and its answer was lost.
+pub async fn what_is_there_is_not_created_again(store: impl WholeStore) {
+    setup(&store).await;
+    let named = Merchant { external_id: Some(label("acct_1")), ..merchant(1) };
+    store.create_merchant(named.clone()).await.unwrap();
+    for number in 2..=ENDPOINTS_PER_MERCHANT_MAX as u128 {
+        store.create_endpoint(endpoint(number)).await.unwrap();
+    }
+    assert_eq!(refused(store.create_merchant(named.clone()).await), "there");
+    assert_eq!(refused(store.create_key(key(1)).await), "there");
+    assert_eq!(refused(store.create_source(source(5)).await), "there");
+    assert_eq!(refused(store.create_endpoint(endpoint(1)).await), "there");
+    assert_eq!(refused(store.create_endpoint(endpoint(500)).await), "limit");
+
+    assert_eq!(store.list_keys(MERCHANT, first(10)).await.unwrap().rows, [key(1)]);
+    assert_eq!(store.list_sources(None, first(10)).await.unwrap().rows, [source(5)]);
+    assert_eq!(store.read_merchant(named.id).await.unwrap(), Some(named));
+    store.delete_endpoint(MERCHANT, end(1)).await.unwrap();
+    assert_eq!(refused(store.create_endpoint(endpoint(500)).await), "written");
 }
 
 /// Of two writers that read the same revision, one wins.

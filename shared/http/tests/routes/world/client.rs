@@ -42,7 +42,22 @@ impl Client {
         self.call("DELETE", path, None).await
     }
 
+    /// A POST under an idempotency key.
+    pub(crate) async fn post_once(&self, path: &str, body: Value, key: &str) -> Answer {
+        self.request("POST", path, Some(body), &[("idempotency-key", key)]).await
+    }
+
     pub(crate) async fn call(&self, method: &str, path: &str, body: Option<Value>) -> Answer {
+        self.request(method, path, body, &[]).await
+    }
+
+    async fn request(
+        &self,
+        method: &str,
+        path: &str,
+        body: Option<Value>,
+        headers: &[(&str, &str)],
+    ) -> Answer {
         let mut request = Request::builder().method(method).uri(path);
         if let Some(key) = &self.key {
             request = request.header("authorization", format!("Bearer {key}"));
@@ -54,6 +69,9 @@ impl Client {
             }
             None => Body::empty(),
         };
+        for (name, value) in headers {
+            request = request.header(*name, *value);
+        }
         self.send(request.body(body).unwrap()).await
     }
 
