@@ -103,6 +103,10 @@ class Template(unittest.TestCase):
             self.assertEqual(cost.STACK[f"{function}_mb"], memory, function)
         self.assertEqual(cost.STACK["alarms"], text.count("Type: AWS::CloudWatch::Alarm\n"))
 
+    def test_metrics_are_those_of_the_sweep(self):
+        code = (HERE / "../functions/sweep/src/metrics.rs").read_text()
+        self.assertEqual(cost.STACK["metrics"], len(re.findall(r'metric\("', code)))
+
 
 if __name__ == "__main__":
     unittest.main()

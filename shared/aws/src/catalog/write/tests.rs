@@ -135,14 +135,16 @@ async fn what_does_not_pass_is_told_at_once() {
 #[tokio::test(start_paused = true)]
 async fn refusals_are_told_apart() {
     let there = (200, json!({"Item": {"pk": {"S": "x"}}}));
-    let full = cancelled(&["ConditionalCheckFailed", "None", "None"]);
+    let full = cancelled(&["None", "ConditionalCheckFailed", "None"]);
     let full_told = "limit of 100 endpoints is reached";
     assert_eq!(create_endpoint(&[full.clone(), there.clone()]).await.0, full_told);
     assert_eq!(create_endpoint(&[full, ok()]).await.0, "not found");
+    let taken = cancelled(&["ConditionalCheckFailed", "None", "None"]);
+    assert_eq!(create_endpoint(&[taken]).await.0, "id is taken");
     let both = cancelled(&["ConditionalCheckFailed", "ConditionalCheckFailed", "None"]);
-    assert_eq!(create_endpoint(&[both, there.clone()]).await.0, full_told);
-    let with_conflict = cancelled(&["TransactionConflict", "ConditionalCheckFailed", "None"]);
-    assert_eq!(create_endpoint(&[with_conflict]).await.0, "unavailable");
+    assert_eq!(create_endpoint(&[both]).await.0, "id is taken");
+    let with_conflict = cancelled(&["ConditionalCheckFailed", "TransactionConflict", "None"]);
+    assert_eq!(create_endpoint(&[with_conflict]).await.0, "id is taken");
     let unconditional = cancelled(&["None", "None", "ConditionalCheckFailed"]);
     assert_eq!(create_endpoint(&[unconditional]).await.0, "unavailable");
 
