@@ -132,7 +132,7 @@ impl Drop for Ended {
     }
 }
 
-fn response(status: u16, body: String) -> HttpResponse {
+pub(crate) fn response(status: u16, body: String) -> HttpResponse {
     let mut response = HttpResponse::new(status.try_into().unwrap(), SdkBody::from(body));
     response.headers_mut().insert("x-amzn-requestid", "r-1");
     response

@@ -4,6 +4,7 @@
 #![expect(clippy::unwrap_used, reason = "these are tests")]
 
 mod admin_key;
+mod backlog;
 mod connector;
 mod deliveries;
 mod events;
@@ -12,6 +13,7 @@ mod secrecy;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
+use aws_smithy_runtime_api::client::http::SharedHttpClient;
 use connector::Script;
 use postback_aws::clients::{AwsSettings, Clients, Patience};
 use postback_aws::environment::Variables;
@@ -20,6 +22,10 @@ use postback_engine::ports::Unavailable;
 /// Clients whose every secret begins with `hidden`, each in a region of its own: all clients of one
 /// region share the SDK's quota of retries, and a test that uses it up would fail the others.
 fn clients(script: &Script, patience: Patience) -> Clients {
+    clients_over(script.http_client(), patience)
+}
+
+fn clients_over(http: SharedHttpClient, patience: Patience) -> Clients {
     static REGIONS: AtomicUsize = AtomicUsize::new(0);
     let region = format!("test-{}", REGIONS.fetch_add(1, Ordering::SeqCst));
     let lookup = |name: &str| {
@@ -35,7 +41,7 @@ fn clients(script: &Script, patience: Patience) -> Clients {
     let mut variables = Variables::new(&lookup);
     let settings = AwsSettings::read(&mut variables);
     variables.finish().unwrap();
-    Clients::over(script.http_client(), settings, patience)
+    Clients::over(http, settings, patience)
 }
 
 /// How long something takes, on the paused clock.
