@@ -96,7 +96,8 @@ impl Patience {
     };
 
     /// For ingest. Providers hang up after 5 to 30 s; a look-up and a send at their slowest leave
-    /// the strictest of them a second to hear that it should come again.
+    /// the strictest of them a second to hear that it should come again. (A second look-up, after
+    /// a signature that did not verify, is only made for a request that is about to be refused.)
     pub const AT_THE_DOOR: Self = Self {
         connect: Duration::from_secs(1),
         attempt: Duration::from_secs(1),

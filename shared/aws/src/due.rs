@@ -20,8 +20,10 @@ use crate::store::DynamoStore;
 use crate::table::unavailable;
 use crate::update::Update;
 
-/// Rows of a shard that are pushed forward side by side. All shards together then have 128 writes
-/// in flight: at five milliseconds each, 25,000 a second, which is what the index's partitions take.
+/// Rows of a shard that are pushed forward side by side. A push costs the index two write units,
+/// as its sort key changes, and a partition takes a thousand of them a second: eight in flight at
+/// ten milliseconds are somewhat more than that, so a shard that is throttled is so by its own
+/// backlog, and the SDK's pauses slow it down.
 const PUSHES_AT_ONCE: usize = 8;
 
 /// How long new pushes are begun, so that the last one ends within a port call.

@@ -50,12 +50,7 @@ impl History for DynamoStore {
         &self,
         id: EventId,
     ) -> Result<Option<(EventSummary, Arc<Event>)>, Unavailable> {
-        let Some(row) = self.table.get(&keys::event(id)).await? else { return Ok(None) };
-        let mut summary = event::summary(&row)?;
-        let ids = event::deliveries_of(id, &event::plan(&row)?);
-        let mut rows = self.deliveries(ids.iter().copied()).await?;
-        summary.deliveries = ids.iter().filter_map(|id| rows.remove(id)).collect();
-        Ok(Some((summary, Arc::new(event::event(&row)?))))
+        in_time(self.event_with_deliveries(id)).await
     }
 
     /// Without a merchant, and in any state but FAILED, it reads every merchant's lists.
@@ -75,6 +70,18 @@ impl History for DynamoStore {
 }
 
 impl DynamoStore {
+    async fn event_with_deliveries(
+        &self,
+        id: EventId,
+    ) -> Result<Option<(EventSummary, Arc<Event>)>, Unavailable> {
+        let Some(row) = self.table.get(&keys::event(id)).await? else { return Ok(None) };
+        let mut summary = event::summary(&row)?;
+        let ids = event::deliveries_of(id, &event::plan(&row)?);
+        let mut rows = self.deliveries(ids.iter().copied()).await?;
+        summary.deliveries = ids.iter().filter_map(|id| rows.remove(id)).collect();
+        Ok(Some((summary, Arc::new(event::event(&row)?))))
+    }
+
     async fn events_page(
         &self,
         filter: EventFilter,

@@ -4,6 +4,8 @@
 //! lives. Two indexes are sparse: `work` has what somebody must still act on, `listed` has the
 //! events of a merchant by time.
 
+use std::time::Duration;
+
 use aws_sdk_dynamodb::Client;
 use aws_sdk_dynamodb::error::{ProvideErrorMetadata, SdkError};
 use aws_sdk_dynamodb::types::KeysAndAttributes;
@@ -53,7 +55,8 @@ impl Table {
         Ok(answer.item)
     }
 
-    /// Rows as they are now, in no order; those that are not there are left out.
+    /// Rows as they are now, in no order; those that are not there are left out. Asks until it has
+    /// heard of all of them, so it belongs into [`in_time`].
     pub(crate) async fn get_all(&self, keys: Vec<Key>) -> Result<Vec<Item>, Unavailable> {
         let batches = keys.chunks(BATCH_GET_MAX).map(|keys| self.get_batch(keys));
         let batches = futures_util::future::try_join_all(batches).await?;
@@ -63,7 +66,8 @@ impl Table {
     async fn get_batch(&self, keys: &[Key]) -> Result<Vec<Item>, Unavailable> {
         let mut wanted: Vec<Item> = keys.iter().map(Key::to_item).collect();
         let mut found = Vec::with_capacity(keys.len());
-        for _ in 0..BATCH_GET_ROUNDS_MAX {
+        let mut pause = FIRST_PAUSE;
+        loop {
             let keys = KeysAndAttributes::builder().set_keys(Some(wanted)).consistent_read(true);
             let keys = keys.build().map_err(|error| Unavailable::new("the table", error))?;
             let request = self.client.batch_get_item().request_items(&self.name, keys);
@@ -75,13 +79,19 @@ impl Table {
                 Some(left) if !left.keys.is_empty() => wanted = left.keys,
                 _ => return Ok(found),
             }
+            // The SDK does not see that as throttling. The caller sets the time.
+            tokio::time::sleep(pause).await;
+            pause = PAUSE_MAX.min(2 * pause);
         }
-        Err(Unavailable::new("the table", "some rows were not read in time"))
     }
 }
 
-/// How often one batch of keys is asked for. Each answer brings at least what 16 MB hold.
-const BATCH_GET_ROUNDS_MAX: usize = 20;
+/// Before the second request for the keys that were left out, and twice as long before each
+/// further one.
+const FIRST_PAUSE: Duration = Duration::from_millis(50);
+
+/// The longest pause between two requests.
+const PAUSE_MAX: Duration = Duration::from_secs(1);
 
 /// What a port call of several requests answers, or that it took too long. A request of its own
 /// ends in time by the timeouts of its client.

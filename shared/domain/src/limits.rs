@@ -91,8 +91,8 @@ const _: () = assert!(BATCH_TIMEOUT.as_secs() >= LEASE.as_secs());
 pub const EVENTS_RECEIVES_MAX: u32 = 20;
 
 /// How often a message of a delivery is received before its queue moves it to the dead-letter
-/// queue. An exhausted delivery is there after twice [`MESSAGE_HIDDEN`]; a message that is given up
-/// for another reason is replaced by the sweep.
+/// queue. An exhausted delivery is there after three times [`MESSAGE_HIDDEN`]; a message that is given
+/// up for another reason is replaced by the sweep.
 pub const DELIVERIES_RECEIVES_MAX: u32 = 3;
 
 /// How often the sweep runs.

@@ -98,11 +98,12 @@ impl<P: Ports> Engine<P> {
         swept.oldest_overdue = swept.oldest_overdue.max(Some(now.since(first.due_at)));
         let found = due.len();
         let won = store.push_forward(due, now.plus(self.settings.sweep_push)).await?;
-        // A slow store may have run out of time for some of the rows: look again for as long as
-        // that gets any further.
-        let unfinished = !won.is_empty() && won.len() < found;
+        // A full page has others behind it, and a slow store may have run out of time for some of
+        // these: look again for as long as that gets any further. An index that is behind shows
+        // rows that have moved on, and would show them again.
+        let more = !won.is_empty() && (found == limit || won.len() < found);
         swept.sent += self.send(won.into_iter().map(at_once).collect(), now).await;
-        Ok(if found == limit || unfinished { More::Likely } else { More::No })
+        Ok(if more { More::Likely } else { More::No })
     }
 
     /// Puts back what an in-process queue held when its process ended: everything due now or

@@ -12,6 +12,7 @@ use aws_sdk_dynamodb::config::retry::RetryConfig;
 use aws_sdk_dynamodb::error::{ProvideErrorMetadata as _, SdkError};
 use aws_sdk_dynamodb::operation::update_item::UpdateItemError;
 use aws_sdk_dynamodb::types::ReturnValuesOnConditionCheckFailure;
+use aws_smithy_runtime_api::client::orchestrator::HttpResponse;
 use postback_domain::delivery::message::Receipt;
 use postback_domain::delivery::{Next, Progress, Settlement, State, Via};
 use postback_engine::ports::Unavailable;
@@ -141,26 +142,26 @@ enum Written {
 }
 
 /// Whether asking again is pointless: the service has understood the request and refused it, for
-/// another reason than that it is busy or broken.
-fn is_lasting<R>(error: &SdkError<UpdateItemError, R>) -> bool {
+/// another reason than that it is busy. Any answer of 5xx passes, whatever it says: it may come
+/// from a proxy. So does one of 2xx that could not be read, whose write was made.
+fn is_lasting(error: &SdkError<UpdateItemError, HttpResponse>) -> bool {
     match error {
         SdkError::ConstructionFailure(_) => true,
         SdkError::ServiceError(answer) => {
-            let busy = |code| BUSY.contains(&code);
-            let error = answer.err();
-            !(error.is_internal_server_error() || error.code().is_some_and(busy))
+            let is_refusal = (400..500).contains(&answer.raw().status().as_u16());
+            let is_busy = answer.err().code().is_some_and(|code| BUSY.contains(&code));
+            is_refusal && !is_busy
         }
         _ => false,
     }
 }
 
-/// Errors of DynamoDB that pass, beside its own faults.
-const BUSY: [&str; 5] = [
+/// Refusals of DynamoDB that pass.
+const BUSY: [&str; 4] = [
     "ProvisionedThroughputExceededException",
     "RequestLimitExceeded",
     "ThrottlingException",
     "TransactionConflictException",
-    "ServiceUnavailable",
 ];
 
 /// Whether the row is as this settlement leaves it, its attempt the last one in the log.

@@ -2,7 +2,8 @@
 //!
 //! The newest `n` entries of all lists are among the newest `n` of each. So a round asks every list
 //! for `n`, puts what comes into order, and answers with the first `n`; the next round begins below
-//! the last of them.
+//! the last of them. A list that has little of what is looked for is not read to its end in one
+//! round: all lists are then taken as far as the one that came least far.
 
 use aws_sdk_dynamodb::types::AttributeValue;
 use futures_util::stream::{self, StreamExt as _, TryStreamExt as _};
@@ -18,6 +19,9 @@ use crate::table::unavailable;
 
 /// Lists that are read side by side.
 const LISTS_AT_ONCE: usize = 32;
+
+/// Pages of a megabyte that are read of one list in one round, where a filter drops most of them.
+const PAGES_MAX: usize = 4;
 
 /// Before and after every order of a list.
 const LOWEST: &str = "0";
@@ -74,6 +78,13 @@ impl Filter {
         }
         self
     }
+}
+
+/// What was read of one list.
+struct Newest {
+    entries: Vec<Item>,
+    /// The order down to which it was read, if that is not its end.
+    stopped_at: Option<String>,
 }
 
 impl Feed {
@@ -162,18 +173,15 @@ impl Feed {
         Self { index, lists, low, high, seen_to: None, filter, round, ended: false }
     }
 
-    /// The next entries; `None` at the end of all lists.
+    /// The entries of the next round, of which there may be none; `None` at the end of all lists.
     pub(super) async fn next(
         &mut self,
         store: &DynamoStore,
     ) -> Result<Option<Vec<Item>>, Unavailable> {
-        while !self.ended && self.low <= self.high {
-            let entries = self.round(store).await?;
-            if !entries.is_empty() {
-                return Ok(Some(entries));
-            }
+        if self.ended || self.low > self.high {
+            return Ok(None);
         }
-        Ok(None)
+        self.round(store).await.map(Some)
     }
 
     /// How far it has come.
@@ -190,28 +198,33 @@ impl Feed {
         let lists = stream::iter(self.lists.clone());
         let lists = lists.map(async |list| self.newest(store, &list).await);
         let lists: Vec<_> = lists.buffer_unordered(LISTS_AT_ONCE).try_collect().await?;
-        let every_list_ended = lists.iter().all(|list| list.len() < self.round);
+        // Below this some list has not been looked at.
+        let floor = lists.iter().filter_map(|list| list.stopped_at.clone()).max();
+        let is_above = |order: &String| floor.as_ref().is_none_or(|floor| order >= floor);
+        let is_new = |order: &String| self.seen_to.as_ref().is_none_or(|seen| order < seen);
         let mut entries = Vec::new();
-        for entry in lists.into_iter().flatten() {
+        for entry in lists.into_iter().flat_map(|list| list.entries) {
             let order = self.order_of(&entry)?.to_owned();
-            if self.seen_to.as_ref().is_none_or(|seen| order < *seen) {
+            if is_above(&order) && is_new(&order) {
                 entries.push((order, entry));
             }
         }
         entries.sort_unstable_by(|(a, _), (b, _)| b.cmp(a));
-        self.ended = every_list_ended && entries.len() <= self.round;
+        let is_cut = entries.len() > self.round;
+        self.ended = floor.is_none() && !is_cut;
         entries.truncate(self.round);
-        if let Some((order, _)) = entries.last() {
-            self.high.clone_from(order);
-            self.seen_to = Some(order.clone());
+        let last = entries.last().map(|(order, _)| order.clone());
+        if let Some(order) = if is_cut { last } else { floor.or(last) } {
+            self.high.clone_from(&order);
+            self.seen_to = Some(order);
         }
         Ok(entries.into_iter().map(|(_, entry)| entry).collect())
     }
 
-    /// The newest entries of one list, as many as a round has, or all there are.
-    async fn newest(&self, store: &DynamoStore, list: &str) -> Result<Vec<Item>, Unavailable> {
+    /// The newest entries of one list, as many as a round has, or those of some pages.
+    async fn newest(&self, store: &DynamoStore, list: &str) -> Result<Newest, Unavailable> {
         let (mut found, mut start) = (Vec::new(), None);
-        loop {
+        for page in 1.. {
             let mut request = store.table.client.query().table_name(&store.table.name);
             request = request
                 .index_name(self.index.name)
@@ -238,10 +251,20 @@ impl Feed {
             let answer = request.send().await.map_err(unavailable)?;
             found.extend(answer.items.into_iter().flatten());
             start = answer.last_evaluated_key;
-            if start.is_none() || found.len() >= self.round {
+            if found.len() >= self.round {
                 found.truncate(self.round);
-                return Ok(found);
+                let stopped_at = found.last().map(|last| self.order_of(last)).transpose()?;
+                let stopped_at = stopped_at.map(str::to_owned);
+                return Ok(Newest { entries: found, stopped_at });
+            }
+            let Some(last) = &start else {
+                return Ok(Newest { entries: found, stopped_at: None });
+            };
+            if page == PAGES_MAX {
+                let stopped_at = Some(self.order_of(last)?.to_owned());
+                return Ok(Newest { entries: found, stopped_at });
             }
         }
+        unreachable!("the pages are counted")
     }
 }

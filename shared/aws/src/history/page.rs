@@ -15,6 +15,9 @@ pub(super) struct Position {
     number: usize,
 }
 
+/// A time and an id are half as long. DynamoDB refuses a sort key of more than a kilobyte.
+const ORDER_BYTES_MAX: usize = 100;
+
 impl Position {
     pub(super) fn new(order: &str, number: usize) -> Self {
         Self { order: order.to_owned(), number }
@@ -23,6 +26,9 @@ impl Position {
     fn parse(text: &str) -> Option<Self> {
         let (order, number) = text.rsplit_once('#')?;
         keys::time_of(order)?;
+        if order.len() > ORDER_BYTES_MAX {
+            return None;
+        }
         Some(Self { order: order.to_owned(), number: number.parse().ok()? })
     }
 }

@@ -8,7 +8,9 @@ mod backlog;
 mod connector;
 mod deliveries;
 mod events;
+mod lists;
 mod secrecy;
+mod table;
 
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
