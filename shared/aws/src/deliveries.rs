@@ -39,6 +39,10 @@ impl Deliveries for DynamoStore {
                 let delivery = delivery::delivery(&row)?;
                 return Ok(
                     match message::read(&delivery, &message, receipt.as_ref(), now, lease) {
+                        Reading::Unannounced => {
+                            self.announce(delivery, receipt, now).await?;
+                            Claiming::Exhausted
+                        }
                         Reading::Exhausted => Claiming::Exhausted,
                         Reading::Redriven => Claiming::Redriven { round: delivery.round },
                         Reading::Overtaken => Claiming::Overtaken,
@@ -104,6 +108,26 @@ impl DynamoStore {
             .if_is(TRIES, number(message.tries))
             .if_absent_or_at_most(LEASE, time(now));
         self.change(message.delivery, update).await
+    }
+
+    /// Keeps the receipt with a delivery that ended outside of the queue, which takes the row off
+    /// the due index. Unless somebody else has, or it was reopened: what that means for a message
+    /// is told when it comes again.
+    async fn announce(
+        &self,
+        delivery: Delivery,
+        receipt: Option<Receipt>,
+        now: Timestamp,
+    ) -> Result<(), Unavailable> {
+        let Progress::Failed { reason, .. } = delivery.progress else { return Ok(()) };
+        let ended_by = receipt.map(|receipt| receipt.id);
+        let told =
+            Delivery { progress: Progress::Failed { at: now, reason, ended_by }, ..delivery };
+        let update = standing(&told, now.plus(self.retention))
+            .if_is(STATE, text(State::Failed.as_str()))
+            .if_is(ROUND, number(told.round))
+            .if_absent(delivery::ENDED_BY);
+        self.change(told.id, update).await.map(drop)
     }
 
     async fn change(&self, id: DeliveryId, update: Update) -> Result<Changed, Unavailable> {

@@ -15,7 +15,7 @@
 //!
 //! | index | partition | order | holds |
 //! |---|---|---|---|
-//! | `work` | `due#` shard | due time | PENDING deliveries: the sweep acts |
+//! | `work` | `due#` shard | due time | PENDING deliveries, FAILED ones that no message has come for: the sweep acts |
 //! | `work` | `failed#` shard | opened, id | FAILED deliveries: the operator acts |
 //! | `listed` | merchant `#` shard | opened, id | events of a merchant |
 //! | `listed` | merchant `#failed#` shard | opened, id | its FAILED deliveries |

@@ -75,12 +75,12 @@ pub enum Progress {
     },
     /// Given up; in the dead-letter queue, in the merchant's pull list and in a metric.
     Failed {
-        /// When.
+        /// When; of one that ended outside of the queue, when its first message came.
         at: Timestamp,
         /// Why.
         reason: FailedReason,
-        /// The queue message whose receipt ended it; a later message with another id can only
-        /// come from a redrive.
+        /// The queue message whose receipt ended it, or was the first to come since; a later
+        /// message with another id can only come from a redrive.
         ended_by: Option<MessageId>,
     },
     /// No endpoint wanted the event.

@@ -115,6 +115,15 @@ pub const INGEST_TIMEOUT: Duration = Duration::from_secs(20);
 /// How long an API request may take. API Gateway hangs up after 30 s.
 pub const API_TIMEOUT: Duration = Duration::from_secs(29);
 
+/// How long an API request may go on waking an endpoint's deliveries. A step that has begun may
+/// take [`PORT_CALL_MAX`] in trouble, but not then twice.
+pub const WAKE_MAX: Duration = Duration::from_secs(8);
+
+/// How long an API request may look for what it is to redrive.
+pub const REDRIVE_SEARCH_MAX: Duration = Duration::from_secs(8);
+
+const _: () = assert!(WAKE_MAX.as_secs() + PORT_CALL_MAX.as_secs() < API_TIMEOUT.as_secs());
+
 /// How long a request with an `Idempotency-Key` has its key for itself. Whoever comes later finds
 /// the answer, or that the worker died.
 pub const IDEMPOTENCY_HOLD: Duration = Duration::from_secs(60);
@@ -138,7 +147,8 @@ pub const IDEMPOTENT_ANSWER_BYTES_MAX: usize = 256 * 1024;
 /// How long we wait before trying again after a fault of our own, which uses no try.
 pub const OWN_FAULT_WAIT: Duration = Duration::from_secs(60);
 
-/// How much of a response body the attempt log keeps. A response of the same size is read at most.
+/// How much of a response body the attempt log keeps, as JSON. A response of the same size is read
+/// at most.
 pub const RESPONSE_EXCERPT_BYTES_MAX: usize = 4 * 1024;
 
 /// Waits in a retry policy; one more try than waits.
@@ -149,6 +159,16 @@ pub const RETRY_WAIT_MAX: Duration = Duration::from_secs(7 * 24 * 3600);
 
 /// The attempts that a delivery's log keeps, newest last. Seven a round; old rounds fall off.
 pub const ATTEMPT_LOG_MAX: usize = 50;
+
+/// What an attempt has in the log beside its excerpt.
+const ATTEMPT_BYTES_MAX: usize = 512;
+
+// The log is cut when a round begins, and a round adds to it. DynamoDB keeps 400 KB an item; an
+// attempt that cannot be recorded would be made again and again.
+const _: () = assert!(
+    (ATTEMPT_LOG_MAX + RETRY_WAITS_MAX + 1) * (RESPONSE_EXCERPT_BYTES_MAX + ATTEMPT_BYTES_MAX)
+        < 350 * 1024
+);
 
 /// Endpoints of one merchant. An event fans out to all of them at once.
 pub const ENDPOINTS_PER_MERCHANT_MAX: usize = 100;

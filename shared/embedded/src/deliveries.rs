@@ -99,6 +99,14 @@ fn claim(
         Reading::InFlight => Ok(Claiming::InFlight),
         Reading::Overtaken => Ok(Claiming::Overtaken),
         Reading::Exhausted => Ok(Claiming::Exhausted),
+        Reading::Unannounced => {
+            connection
+                .prepare_cached(
+                    "UPDATE deliveries SET ended_by = ?2, finished_at = ?3 WHERE seq = ?1",
+                )?
+                .execute(params![seq, receipt.map(|by| by.id.0.as_str()), now.as_millis()])?;
+            Ok(Claiming::Exhausted)
+        }
         Reading::Redriven => Ok(Claiming::Redriven { round: delivery.round }),
         Reading::Due(claim) => {
             let Some(endpoint_id) = delivery.endpoint_id else { return Ok(Claiming::Overtaken) };

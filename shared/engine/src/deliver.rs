@@ -154,7 +154,8 @@ impl<P: Ports> Engine<P> {
                     if has_receipt {
                         return Ok(Disposition::Bounce);
                     }
-                    // It ended outside the queue, which must have a message to bounce.
+                    // It ended outside the queue, which must have a message to bounce. If this one
+                    // is lost, a store beside such a queue shows the row to the sweep.
                     let message = Message { merchant, delivery, round: fence.round, tries };
                     self.send(vec![Scheduled { message, wait: AT_ONCE }], decided_at).await;
                     Ok(Disposition::Done)

@@ -106,17 +106,18 @@ fn own_words(outcome: Outcome) -> Option<String> {
     }
 }
 
-/// Text that is safe to show: valid UTF-8, no control characters but line breaks and tabs, and no
-/// longer than promised, although a replacement is longer than the byte it replaces.
+/// Text that is safe to show: valid UTF-8, no control characters but line breaks and tabs, and as
+/// JSON no longer than promised, although a replacement is longer than the byte it replaces.
 fn excerpt(beginning: &[u8]) -> Option<String> {
-    let mut text: String = String::from_utf8_lossy(beginning)
+    let mut bytes = 0;
+    let text: String = String::from_utf8_lossy(beginning)
         .chars()
         .map(|c| if c.is_control() && c != '\n' && c != '\t' { ' ' } else { c })
+        .take_while(|c| {
+            bytes += c.len_utf8() + usize::from(matches!(c, '"' | '\\' | '\n' | '\t'));
+            bytes <= RESPONSE_EXCERPT_BYTES_MAX
+        })
         .collect();
-    if text.len() > RESPONSE_EXCERPT_BYTES_MAX {
-        let end = text.floor_char_boundary(RESPONSE_EXCERPT_BYTES_MAX);
-        text.truncate(end);
-    }
     (!text.trim().is_empty()).then_some(text)
 }
 
@@ -139,7 +140,9 @@ mod tests {
     }
 
     #[test]
-    fn excerpts_are_bounded_after_replacement_too() {
+    fn excerpts_are_bounded_after_replacement_and_escaping_too() {
+        let text = excerpt(&[b'"'; RESPONSE_EXCERPT_BYTES_MAX]).unwrap();
+        assert_eq!(text.len(), RESPONSE_EXCERPT_BYTES_MAX / 2);
         let text = excerpt(&[0xff; RESPONSE_EXCERPT_BYTES_MAX]).unwrap();
         assert!(text.len() <= RESPONSE_EXCERPT_BYTES_MAX && text.len() > 4000, "{}", text.len());
         let text = excerpt(&[b'x'; RESPONSE_EXCERPT_BYTES_MAX]).unwrap();

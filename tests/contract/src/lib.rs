@@ -50,6 +50,7 @@ macro_rules! suite {
             a_settlement_is_recorded_once,
             a_late_settlement_counts_if_nobody_took_over,
             the_message_that_ended_it_bounces_and_a_later_one_redrives,
+            the_first_message_after_an_end_outside_the_queue_bounces,
             one_of_two_redrives_reopens,
             reopening_needs_an_end,
             reopening_keeps_the_log,

@@ -3,6 +3,7 @@
 //! index is searched instead, whose entries name their endpoint.
 
 use aws_sdk_dynamodb::types::AttributeValue;
+use futures_util::future::join_all;
 use postback_domain::delivery::State;
 use postback_domain::delivery::message::Message;
 use postback_domain::ids::EndpointId;
@@ -18,6 +19,9 @@ use crate::store::DynamoStore;
 use crate::table::unavailable;
 use crate::update::Update;
 
+/// Rows that are made due side by side.
+const AT_ONCE: usize = 32;
+
 impl DynamoStore {
     pub(super) async fn wake_now(
         &self,
@@ -30,12 +34,33 @@ impl DynamoStore {
             let mut start = None;
             loop {
                 let (waiting, next) = self.waiting(endpoint, shard, now, start).await?;
-                for due in waiting {
-                    if woken.len() == limit {
+                for some in waiting.chunks(AT_ONCE) {
+                    let room = limit - woken.len();
+                    if room == 0 {
                         return Ok(woken);
                     }
-                    if self.make_due(due, now).await? {
-                        woken.push(due.message);
+                    let some = &some[..room.min(some.len())];
+                    let made = some.iter().map(|due| self.make_due(*due, now));
+                    let mut failed = None;
+                    for (due, made) in some.iter().zip(join_all(made).await) {
+                        match made {
+                            Ok(true) => woken.push(due.message),
+                            Ok(false) => {}
+                            Err(error) => failed = Some(error),
+                        }
+                    }
+                    match failed {
+                        Some(error) if woken.is_empty() => return Err(error),
+                        Some(error) => {
+                            // What was made due must be sent; the rest waits for its own time.
+                            tracing::warn!(
+                                error = &error as &dyn std::error::Error,
+                                endpoint.id = %endpoint,
+                                "not every delivery to {endpoint} was woken"
+                            );
+                            return Ok(woken);
+                        }
+                        None => {}
                     }
                 }
                 start = next;

@@ -1,5 +1,7 @@
 //! A delivery as a row. Its place in the `work` index is part of its state: while it is PENDING,
-//! `work_order` is its due time; once it is FAILED, it is where the operator finds it.
+//! `work_order` is its due time; once it is FAILED, it is where the operator finds it. One that
+//! failed outside of the queue stays due until a message for it has come, or nothing would put it
+//! into the dead-letter queue.
 
 use postback_domain::delivery::log::Attempt;
 use postback_domain::delivery::message::{Message, MessageId};
@@ -68,13 +70,16 @@ pub(crate) fn changing(delivery: &Delivery, expires: Timestamp) -> Item {
         Progress::Success { via, .. } => {
             put(VIA, word(via));
         }
-        Progress::Failed { reason, ended_by, .. } => {
+        Progress::Failed { at, reason, ended_by } => {
             put(REASON, word(reason));
             if let Some(message) = ended_by {
                 put(ENDED_BY, text(&message.0));
+                put(WORK_SHARD, text(keys::failed_shard_of(delivery.id)));
+                put(WORK_ORDER, text(&opened));
+            } else {
+                put(WORK_SHARD, text(keys::due_shard_of(delivery.id)));
+                put(WORK_ORDER, text(keys::order_of(*at)));
             }
-            put(WORK_SHARD, text(keys::failed_shard_of(delivery.id)));
-            put(WORK_ORDER, text(&opened));
         }
         Progress::NotApply { .. } => {}
     }
@@ -184,7 +189,7 @@ mod tests {
                 false,
             ),
             (Progress::Success { at, via: Via::Pull }, None, None, true),
-            (failed(None), Some("failed#07"), Some("#failed#7"), true),
+            (failed(None), Some("due#07"), Some("#failed#7"), true),
             (failed(Some(MessageId("m".into()))), Some("failed#07"), Some("#failed#7"), true),
             (Progress::NotApply { at }, None, Some("#not_apply#7"), true),
         ] {

@@ -1,8 +1,18 @@
-//! A purged queue: every delivery that waits comes back within one sweep, from all shards.
+//! A purged queue: every delivery that waits comes back within one sweep, from all shards, and so
+//! does every failure that is not in the dead-letter queue.
 
-use postback_contract::world::{MERCHANT, endpoint, event, merchant};
+use std::sync::atomic::Ordering;
+
+use postback_contract::world::{MERCHANT, endpoint, event, first, merchant};
+use postback_domain::delivery::State;
+use postback_domain::delivery::message::{MessageId, Receipt};
+use postback_domain::delivery::retry::RetryPolicy;
+use postback_domain::endpoint::Endpoint;
 use postback_domain::merchant::Merchant;
+use postback_engine::deliver::Disposition;
+use postback_engine::ports::Clock as _;
 use postback_engine::ports::catalog::Catalog as _;
+use postback_engine::ports::history::{DeliveryFilter, History as _};
 use postback_engine::take_in::FirstTries;
 
 use crate::world::Stage;
@@ -44,4 +54,48 @@ async fn a_purged_queue_is_filled_again_by_one_sweep() {
     ids.dedup();
     assert_eq!(ids.len(), backlog);
     assert_eq!(engine.sweep().await.sent, 0);
+}
+
+/// What fails for good inside of an `events` message must be in the dead-letter queue, also when
+/// the message that would be moved there was lost.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_failure_that_no_message_has_come_for_is_swept_until_one_bounces() {
+    let stage = Stage::new().await;
+    let engine = stage.engine();
+    let store = &engine.ports().store;
+    store.create_merchant(Merchant { id: MERCHANT, ..merchant(0) }).await.unwrap();
+    let policy = RetryPolicy::from_secs(&[]).unwrap();
+    let one_try = Endpoint { retry_policy: Some(policy), ..endpoint(1) };
+    store.create_endpoint(one_try).await.unwrap();
+    engine.ports().sender.failures_left.store(1, Ordering::SeqCst);
+    let event = event("e");
+    let taken = engine.take_in(&event, FirstTries::Mine).await.unwrap();
+    for (claim, endpoint) in taken.claims {
+        engine.attempt(&event, claim, endpoint, None).await.unwrap();
+    }
+    assert_eq!(engine.ports().queue.take().len(), 1, "sent at once, and lost");
+
+    for (seconds, sent) in [(29, 0), (2, 1), (100, 0), (300, 1)] {
+        stage.clock.advance_secs(seconds);
+        assert_eq!(engine.sweep().await.sent, sent, "{seconds} s later");
+    }
+    let message = engine.ports().queue.take().pop().unwrap().message;
+    let receipt = Receipt { id: MessageId("m-1".to_owned()), sent_at: stage.clock.now() };
+    for _ in 0..3 {
+        let disposition = engine.deliver(message, Some(receipt.clone())).await.unwrap();
+        assert_eq!(disposition, Disposition::Bounce);
+        stage.clock.advance_secs(360);
+    }
+    assert_eq!(engine.sweep().await.sent, 0);
+    assert_eq!(engine.ports().sender.requests.load(Ordering::SeqCst), 1);
+
+    let failed = DeliveryFilter { state: Some(State::Failed), ..DeliveryFilter::default() };
+    let listed = store.list_deliveries(failed, first(10)).await.unwrap();
+    assert_eq!(listed.rows.len(), 1, "the operator sees it");
+
+    // Sent back from the dead-letter queue, under another id.
+    let receipt = Receipt { id: MessageId("m-2".to_owned()), sent_at: stage.clock.now() };
+    engine.deliver(message, Some(receipt)).await.unwrap();
+    let record = store.read_delivery(message.delivery).await.unwrap().unwrap();
+    assert_eq!((record.delivery.state(), record.delivery.round), (State::Success, 2));
 }

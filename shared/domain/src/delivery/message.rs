@@ -51,6 +51,9 @@ pub enum Reading {
     Overtaken,
     /// Used up by this very message, which the queue must now move to its dead-letter queue.
     Exhausted,
+    /// Given up outside of the queue, and this is the first message to come for it: keep it as the
+    /// one that ended the delivery, as of now, and have the queue move it to its dead-letter queue.
+    Unannounced,
     /// Given up earlier, and sent back by an operator since: reopen, then claim.
     Redriven,
 }
@@ -62,6 +65,10 @@ pub enum Reading {
 /// try was sent before the end, or, by a sweep that stalled, within [`REDRIVE_MARGIN`] after it.
 /// Only a redrive sends a new message later. What is mistaken for one of ours bounces into the
 /// dead-letter queue, where the operator finds it again.
+///
+/// A delivery that was given up outside of the queue has no such message. Until one has come for it
+/// none can have been redriven, so the first one is taken for it, whenever it was sent, and the
+/// margin begins anew.
 pub fn read(
     delivery: &Delivery,
     message: &Message,
@@ -79,14 +86,14 @@ pub fn read(
             }
             Reading::Due(Claim::won(delivery.id, delivery.round, delivery.tries, lease))
         }
-        Progress::Failed { at, ended_by, .. } => match receipt {
-            Some(receipt)
-                if receipt.sent_at > at.plus(REDRIVE_MARGIN)
-                    && ended_by.as_ref() != Some(&receipt.id) =>
+        Progress::Failed { at, ended_by, .. } => match (ended_by, receipt) {
+            (None, Some(_)) => Reading::Unannounced,
+            (Some(ended_by), Some(receipt))
+                if *ended_by != receipt.id && receipt.sent_at > at.plus(REDRIVE_MARGIN) =>
             {
                 Reading::Redriven
             }
-            _ => Reading::Exhausted,
+            (_, None) | (Some(_), Some(_)) => Reading::Exhausted,
         },
         Progress::Success { .. } | Progress::NotApply { .. } => Reading::Overtaken,
     }

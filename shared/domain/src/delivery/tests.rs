@@ -159,10 +159,16 @@ fn messages_are_hints() {
         ),
         ("redriven", delivery(1, 7, failed(Some("a"))), sent("b", after), Reading::Redriven),
         (
-            "redriven, ended inline",
+            "the first since it ended inline",
+            delivery(1, 7, failed(None)),
+            sent("b", before),
+            Reading::Unannounced,
+        ),
+        (
+            "the first, and late",
             delivery(1, 7, failed(None)),
             sent("b", after),
-            Reading::Redriven,
+            Reading::Unannounced,
         ),
         ("no receipt", delivery(1, 7, failed(None)), None, Reading::Exhausted),
     ] {

@@ -99,7 +99,7 @@ pub struct DeliveryRecord {
 }
 
 /// What happened, as the API reads it. What is read by its id is as it is now; a list may be some
-/// moments behind, and an operator's list of everything shows the events of merchants that are
+/// moments behind (that of the FAILED ones of all merchants: until the queue has heard of them), and an operator's list of everything shows the events of merchants that are
 /// there. A page may be shorter than asked for and still not be the last: the cursor says.
 pub trait History: Send + Sync {
     /// Events, newest first.

@@ -114,7 +114,8 @@ pub enum Admission {
 pub trait Deliveries: Send + Sync {
     /// Reads `message` against its delivery as
     /// [`postback_domain::delivery::message::read`] says, and sets `lease` if it is due, in one
-    /// atomic step.
+    /// atomic step. Where the reading is `Unannounced`, the receipt is kept with the delivery, as of
+    /// now, and the answer is `Exhausted`.
     fn claim(
         &self,
         message: Message,
@@ -207,7 +208,8 @@ pub trait DueIndex: Send + Sync {
     fn shards(&self) -> u16;
 
     /// The deliveries due before a time, earliest first, at most `limit`. May be stale: a row may
-    /// have moved on, which `push_forward` finds out.
+    /// have moved on, which `push_forward` finds out. Beside a queue that has dead letters of its
+    /// own, FAILED rows that no message has come for are due as well.
     fn due(
         &self,
         shard: u16,

@@ -15,6 +15,13 @@ fn off(world: &World) -> Switch {
     Switch::Off { since: world.now(), reason: OffReason::Asked }
 }
 
+/// How many deliveries of the endpoint are woken, all there are.
+async fn woken(world: &World) -> usize {
+    let woken = world.engine.wake(world.endpoint_id("shop")).await.expect("the store is there");
+    assert!(!woken.cut_short);
+    woken.sent
+}
+
 #[tokio::test]
 async fn a_disabled_endpoint_parks_its_deliveries_without_a_try() {
     let world = World::new().await;
@@ -47,12 +54,12 @@ async fn switching_on_again_wakes_what_was_parked() {
 
     world.advance_secs(600);
     switch(&world, Switch::On).await;
-    assert_eq!(world.engine.wake(world.endpoint_id("shop")).await.unwrap(), 1);
+    assert_eq!(woken(&world).await, 1);
     assert_eq!(world.state("shop").await, "PENDING round 1 tries 1 due in 0ns");
     world.work().await;
 
     assert_eq!(world.state("shop").await, "SUCCESS round 1 tries 2 by push");
-    assert_eq!(world.engine.wake(world.endpoint_id("shop")).await.unwrap(), 0);
+    assert_eq!(woken(&world).await, 0);
 }
 
 /// More than one step of waking takes.
@@ -66,7 +73,7 @@ async fn a_large_parked_backlog_is_woken_whole() {
         world.event(&format!("evt_{number}")).await;
     }
     switch(&world, Switch::On).await;
-    assert_eq!(world.engine.wake(world.endpoint_id("shop")).await.unwrap(), BACKLOG);
+    assert_eq!(woken(&world).await, BACKLOG);
     assert_eq!(world.queue().waiting(), BACKLOG);
 }
 
@@ -79,7 +86,7 @@ async fn waking_does_not_disturb_an_attempt_in_flight() {
     world.advance_secs(5);
     let worker = world.start(world.message("shop", 1, 1), None);
     world.sender().until_held().await;
-    assert_eq!(world.engine.wake(world.endpoint_id("shop")).await.unwrap(), 0);
+    assert_eq!(woken(&world).await, 0);
     world.sender().release(world.delivery("shop"), "200");
     assert_eq!(worker.ends().await, Disposition::Done);
     assert_eq!(world.state("shop").await, "SUCCESS round 1 tries 2 by push");

@@ -212,3 +212,30 @@ async fn a_redrive_after_a_retry_by_hand_adds_nothing() {
     assert_eq!(world.state("shop").await, "SUCCESS round 2 tries 1 by push");
     assert_eq!(world.requests("shop"), 3);
 }
+
+/// Each on its own: what has moved on is left alone, and a store that fails at one of them keeps
+/// none of the others from being sent.
+#[tokio::test]
+async fn many_are_redriven_side_by_side() {
+    const MANY: usize = 40;
+    let world = World::new().await;
+    world.endpoint_with("shop", |endpoint| endpoint.retry_policy = Some(policy(&[]))).await;
+    world.always("shop", "500");
+    let mut seen = Vec::new();
+    for number in 0..MANY {
+        world.event(&format!("evt_{number}")).await;
+        seen.push((world.delivery("shop"), 1));
+    }
+    world.always("shop", "200");
+    world.work().await;
+    seen[3].1 = 7;
+
+    world.store().breaks(Step::Reopen, Fault::Refused);
+    world.engine.redrive(&seen).await.unwrap_err();
+    let first = world.work().await.len();
+    let reopened = world.engine.redrive(&seen).await.unwrap();
+    assert_eq!(reopened.len(), MANY - 1 - first, "the others, but not the one that moved on");
+    assert!(first > 0 && !reopened.contains(&seen[3].0));
+    world.work().await;
+    assert_eq!(world.requests("shop"), MANY + MANY - 1);
+}

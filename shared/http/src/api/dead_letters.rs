@@ -6,17 +6,18 @@ use std::collections::HashSet;
 use axum::extract::State;
 use axum::http::StatusCode;
 use axum::response::Response;
+use futures_util::future::try_join_all;
 use postback_domain::delivery::{Delivery, State as DeliveryState};
 use postback_domain::ids::DeliveryId;
-use postback_domain::limits::PAGE_ROWS_MAX;
+use postback_domain::limits::{PAGE_ROWS_MAX, REDRIVE_SEARCH_MAX};
 use postback_engine::ports::history::{DeliveryFilter, History, PageRequest};
-use postback_engine::ports::store::Reopening;
 use serde::Serialize;
 
 use super::auth::Admin;
 use super::deliveries::DeliveryView;
 use super::fields::Fields;
 use super::input::{Body, Query};
+use super::seed::Seed;
 use super::values::{self, flag, parsed, whole};
 use super::{Api, ApiPorts, page};
 use crate::edge;
@@ -27,6 +28,9 @@ const REDRIVE_ROWS: usize = 100;
 
 /// Deliveries that one redrive takes at most; a caller with more asks again.
 const REDRIVE_ROWS_MAX: usize = 1000;
+
+/// Deliveries that are read side by side.
+const READ_AT_ONCE: usize = 32;
 
 /// Which dead letters to redrive.
 #[derive(Debug)]
@@ -66,19 +70,20 @@ pub(crate) async fn list<P: ApiPorts>(
 pub(crate) async fn redrive<P: ApiPorts>(
     State(api): State<Api<P>>,
     _: Admin,
+    seed: Seed,
     body: Body,
 ) -> Result<Response, Problem> {
     let redrive = body.read(Redrive::read)?;
     // All are found before the first is reopened, which would move the pages under our feet.
     let found = match &redrive.ids {
-        Some(ids) => api.failed_among(ids, &redrive).await?,
-        None => api.failed_by_filter(&redrive).await?,
+        Some(ids) => api.failed_among(ids, &redrive, &seed).await?,
+        None => api.failed_by_filter(&redrive, &seed).await?,
     };
     let matched = found.len();
     let delivery_ids = found.iter().map(|(id, _)| *id).collect();
     let mut answer = Redriven { matched, redriven: 0, delivery_ids, dry_run: true };
     if !redrive.dry_run {
-        let reopened = api.reopen_all(&found).await?;
+        let reopened = api.engine.redrive(&found).await?;
         answer.redriven = reopened.len();
         answer.delivery_ids = reopened;
         answer.dry_run = false;
@@ -135,42 +140,48 @@ impl<P: ApiPorts> Api<P> {
         &self,
         ids: &[DeliveryId],
         redrive: &Redrive,
+        seed: &Seed,
     ) -> Result<Vec<Found>, Problem> {
         let mut found = Vec::new();
-        for id in ids {
-            if found.len() == redrive.limit {
+        for some in ids.chunks(READ_AT_ONCE) {
+            let records = some.iter().map(|id| self.store().read_delivery(*id));
+            for record in try_join_all(records).await? {
+                let delivery = record.map(|record| record.delivery);
+                let taken = |delivery: &Delivery| {
+                    redrive.takes(delivery) && !seed.may_have_reopened(delivery)
+                };
+                found.extend(delivery.filter(taken).as_ref().map(seen));
+            }
+            if found.len() >= redrive.limit {
                 break;
             }
-            let record = self.store().read_delivery(*id).await?;
-            let delivery = record.map(|record| record.delivery);
-            found.extend(delivery.filter(|delivery| redrive.takes(delivery)).as_ref().map(seen));
         }
+        found.truncate(redrive.limit);
         Ok(found)
     }
 
-    async fn failed_by_filter(&self, redrive: &Redrive) -> Result<Vec<Found>, Problem> {
+    /// What was found when it has looked for long enough: a filter may take very little of very
+    /// much.
+    async fn failed_by_filter(
+        &self,
+        redrive: &Redrive,
+        seed: &Seed,
+    ) -> Result<Vec<Found>, Problem> {
+        let began = self.now();
         let mut found = Vec::new();
         let mut cursor = None;
         loop {
             let limit = (redrive.limit - found.len()).min(PAGE_ROWS_MAX);
             let request = PageRequest { limit, cursor };
             let page = self.store().list_deliveries(redrive.filter.clone(), request).await?;
-            found.extend(page.rows.iter().map(seen));
+            let rows = page.rows.iter().filter(|delivery| !seed.may_have_reopened(delivery));
+            found.extend(rows.map(seen));
             cursor = page.next;
-            if cursor.is_none() || found.len() >= redrive.limit {
+            let is_late = self.now().since(began) >= REDRIVE_SEARCH_MAX;
+            if cursor.is_none() || found.len() >= redrive.limit || is_late {
                 return Ok(found);
             }
         }
-    }
-
-    async fn reopen_all(&self, found: &[Found]) -> Result<Vec<DeliveryId>, Problem> {
-        let mut reopened = Vec::with_capacity(found.len());
-        for (id, round) in found {
-            if let Reopening::Reopened(_) = self.engine.retry(*id, Some(*round)).await? {
-                reopened.push(*id);
-            }
-        }
-        Ok(reopened)
     }
 }
 

@@ -13,6 +13,7 @@ use postback_domain::signing::SigningSecret;
 use postback_domain::text::Label;
 use postback_domain::time::Timestamp;
 use postback_engine::ports::catalog::Catalog;
+use postback_engine::redrive::Woken;
 use serde::Serialize;
 
 use self::setup::Change;
@@ -105,6 +106,7 @@ pub(crate) async fn patch<P: ApiPorts>(
 ) -> Result<Response, Problem> {
     let merchant = scoped(caller, query.read(merchant_asked)?)?.merchant()?;
     let wanted = body.read(|fields| Change::read(fields, api.settings.destinations))?;
+    let asks_to_enable = wanted.asks_to_enable();
     let (store, now) = (api.store(), api.now());
     let changed = change(
         "endpoint",
@@ -116,7 +118,8 @@ pub(crate) async fn patch<P: ApiPorts>(
         |endpoint| store.replace_endpoint(endpoint),
     )
     .await?;
-    if !changed.before.is_enabled() && changed.after.is_enabled() {
+    // Also when it was on before: whoever did that may have died before he woke what waited.
+    if asks_to_enable {
         api.wake(id).await;
     }
     Ok(edge::json(StatusCode::OK, &EndpointView::of(&changed.after)))
@@ -146,12 +149,13 @@ impl<P: ApiPorts> Api<P> {
     /// not the caller's: its deliveries are looked at again within the hour anyway.
     async fn wake(&self, id: EndpointId) {
         match self.engine.wake(id).await {
-            Ok(0) => {}
-            Ok(woken) => {
+            Ok(Woken { sent: 0, .. }) => {}
+            Ok(Woken { sent, cut_short }) => {
                 tracing::info!(
                     endpoint.id = %id,
-                    deliveries = woken,
-                    "{woken} deliveries to {id} woken"
+                    deliveries = sent,
+                    cut_short,
+                    "{sent} deliveries to {id} woken"
                 );
             }
             Err(error) => tracing::warn!(

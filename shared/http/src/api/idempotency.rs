@@ -6,7 +6,8 @@
 //! 4xx, which changed nothing, the key is free again; after one of 5xx, or none, the same request
 //! may be sent again and draws from the same [`Seed`], so that it creates nothing twice.
 //!
-//! Around the handlers and not in them: a handler only has to draw from its seed.
+//! Around the handlers and not in them: a handler draws from its seed, and one that creates nothing
+//! asks it whether it may have been here before.
 
 mod sealing;
 
@@ -63,7 +64,7 @@ pub(crate) async fn once<P: ApiPorts>(
 
     let drawn = api.entropy().key_bytes();
     let seed = sealer.seal(Kept::Seed, nonce(api.entropy()), &drawn);
-    let record = Record::begin(sealer.id(), fingerprint, seed, api.now());
+    let record = Record::begin(sealer.id(), fingerprint, seed.clone(), api.now());
     let held = match api.store().begin(record).await? {
         Begun::Held(held) => held,
         Begun::Answered(answer) => return replayed(&sealer, &answer),
@@ -76,9 +77,10 @@ pub(crate) async fn once<P: ApiPorts>(
             return Err(Problem::conflict("idempotency_key_reused", detail));
         }
     };
+    let is_again = held.seed != seed;
     let seed = sealer.open(Kept::Seed, &held.seed).ok_or_else(damaged)?;
     let seed = seed.try_into().map_err(|_| damaged())?;
-    parts.extensions.insert(Seed::new(seed, held.begun_at, true));
+    parts.extensions.insert(Seed::new(seed, held.begun_at, is_again));
     parts.extensions.insert(caller);
     let answer = next.run(Request::from_parts(parts, Body::from(body))).await;
     Ok(api.note(&sealer, &held, answer).await)

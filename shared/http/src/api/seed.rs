@@ -5,6 +5,8 @@
 use axum::extract::FromRequestParts;
 use axum::http::request::Parts;
 use hmac::{Hmac, KeyInit, Mac};
+use postback_domain::delivery::Delivery;
+use postback_domain::limits::CLOCK_DRIFT_MAX;
 use postback_domain::time::Timestamp;
 use postback_engine::ports::Entropy;
 use postback_engine::ports::catalog::CatalogError;
@@ -18,13 +20,14 @@ use crate::problem::Problem;
 pub(crate) struct Seed {
     bytes: [u8; 32],
     at: Timestamp,
-    is_kept: bool,
+    is_again: bool,
 }
 
 impl Seed {
-    /// Of a request that is begun at this time, and under a record if `is_kept`.
-    pub(super) fn new(bytes: [u8; 32], at: Timestamp, is_kept: bool) -> Self {
-        Self { bytes, at, is_kept }
+    /// Of a request that was begun at this time, and is carried out again if `is_again`: somebody
+    /// may have done all of it or a part.
+    pub(super) fn new(bytes: [u8; 32], at: Timestamp, is_again: bool) -> Self {
+        Self { bytes, at, is_again }
     }
 
     /// The id of what the request creates.
@@ -48,10 +51,17 @@ impl Seed {
     /// work: its worker died before it could answer.
     pub(crate) fn created(&self, written: Result<(), CatalogError>) -> Result<(), Problem> {
         match written {
-            Err(CatalogError::IdTaken) if self.is_kept => Ok(()),
+            Err(CatalogError::IdTaken) if self.is_again => Ok(()),
             // Whatever is created hangs on a merchant, or is one.
             written => written.map_err(|error| Problem::of_write(error, "merchant")),
         }
+    }
+
+    /// Whether this request may have reopened the delivery already, which has ended since or not.
+    /// In doubt it has: one more round would send the event once more.
+    pub(crate) fn may_have_reopened(&self, delivery: &Delivery) -> bool {
+        let ended_before = |at: Timestamp| at.plus(CLOCK_DRIFT_MAX) <= self.at;
+        self.is_again && !delivery.finished_at().is_some_and(ended_before)
     }
 
     fn drawn(&self, what: &[u8]) -> [u8; 32] {
@@ -86,7 +96,7 @@ mod tests {
     }
 
     #[test]
-    fn an_id_that_is_taken_is_ours_if_the_seed_was_kept() {
+    fn an_id_that_is_taken_is_ours_if_the_request_is_carried_out_again() {
         let taken = || Err(CatalogError::IdTaken);
         assert!(Seed::new([1; 32], AT, true).created(taken()).is_ok());
         assert!(Seed::new([1; 32], AT, false).created(taken()).is_err());

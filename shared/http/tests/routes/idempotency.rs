@@ -172,6 +172,46 @@ async fn a_worker_that_dies_at_any_step_leaves_no_second_endpoint() {
     assert!((1..20).contains(&deaths), "{deaths} died");
 }
 
+/// The same for an order that reopens: the merchant is sent the event once more, and once only,
+/// though the new round has failed as well by the time the order is sent again.
+#[tokio::test]
+async fn a_worker_that_dies_at_any_step_of_a_retry_or_redrive_reopens_once() {
+    let mut deaths = 0;
+    for (steps, is_redrive) in (0..12).flat_map(|steps| [(steps, false), (steps, true)]) {
+        let world = World::new();
+        let merchant = world.merchant("Shop").await;
+        let source = world.source(&merchant).await;
+        world.endpoint(&merchant, &["*"]).await;
+        world.receiver_answers(500);
+        let event = world.event(&source, "evt_1", "a.b").await;
+        let delivery = world.delivery_of(&event).await["id"].as_str().unwrap().to_owned();
+        world.advance_secs(60);
+        let order = async || match is_redrive {
+            true => {
+                let body = json!({"delivery_ids": [delivery], "dry_run": false});
+                world.admin().post_once("/v1/dead-letters/redrive", body, "k").await
+            }
+            false => {
+                let path = format!("/v1/deliveries/{delivery}/retry");
+                merchant.client.post_once(&path, json!({}), "k").await
+            }
+        };
+
+        let lived = dies_after(steps, order()).await;
+        deaths += usize::from(lived.is_none());
+        // The queue of this world has no sweep; what was reopened and not sent stays PENDING.
+        world.work().await;
+        world.advance_secs(61);
+        assert!(order().await.status.is_success(), "{steps} {is_redrive}");
+        world.work().await;
+        assert!(order().await.status.is_success(), "{steps} {is_redrive}");
+
+        let after = merchant.client.get(&format!("/v1/deliveries/{delivery}")).await.ok(200);
+        assert_eq!(after["round"], 2, "died after {steps} steps, redrive: {is_redrive}");
+    }
+    assert!(deaths > 0);
+}
+
 /// Drops a future once it has waited so many times and waits again.
 async fn dies_after<T>(mut steps: usize, future: impl Future<Output = T>) -> Option<T> {
     let mut future = pin!(future);

@@ -150,6 +150,27 @@ pub async fn the_message_that_ended_it_bounces_and_a_later_one_redrives(store: i
     assert_eq!(progress(&store, message.delivery).await, failed, "reading changes nothing");
 }
 
+/// What ended outside of the queue has no message of its own. The first to come is taken for it, and
+/// only what is sent well after that is a redrive.
+pub async fn the_first_message_after_an_end_outside_the_queue_bounces(store: impl WholeStore) {
+    let message = delivery(&store, "e").await;
+    let claim = claimed(&store, message, NOW).await;
+    store.settle(give_up(claim, at(1)), None).await.unwrap();
+    for (why, id, sent_at, now, expected) in [
+        ("the first, found by a sweep", "m-1", at(300), at(301), Claiming::Exhausted),
+        ("it bounces", "m-1", at(300), at(700), Claiming::Exhausted),
+        ("another, lost for long", "m-2", at(2), at(701), Claiming::Exhausted),
+        ("sent by a sweep that stalled", "m-3", at(421), at(702), Claiming::Exhausted),
+        ("sent back", "m-4", at(422), at(703), Claiming::Redriven { round: 1 }),
+    ] {
+        let got = claim_with(&store, message, receipt(id, sent_at), now).await;
+        assert_eq!(got, expected, "{why}");
+    }
+    let ended_by = receipt("m-1", NOW).map(|receipt| receipt.id);
+    let expected = Progress::Failed { at: at(301), reason: FailedReason::TriesUsed, ended_by };
+    assert_eq!(progress(&store, message.delivery).await, expected);
+}
+
 /// Two redrives of one message reopen its delivery once.
 pub async fn one_of_two_redrives_reopens(store: impl WholeStore) {
     let message = delivery(&store, "e").await;

@@ -45,7 +45,7 @@ pub async fn ended_rows_are_not_due(store: impl WholeStore) {
     store.settle(end_with(claim, Outcome::Accepted, NOW), None).await.unwrap();
     let failed = delivery(&store, "failed").await;
     let claim = claimed(&store, failed, NOW).await;
-    store.settle(give_up(claim, NOW), None).await.unwrap();
+    store.settle(give_up(claim, NOW), receipt("m-1", NOW)).await.unwrap();
     admit(&store, &event("unwanted"), &[]).await;
     assert_eq!(due(&store, at(1_000_000), 10).await, []);
 }

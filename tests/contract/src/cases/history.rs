@@ -25,7 +25,7 @@ async fn setup(store: &impl WholeStore) {
     }
     let failed = admit(store, &event_with(MERCHANT, "failed", "charge.failed", b"2"), &[2]).await;
     for (claim, _) in failed.claims {
-        store.settle(give_up(claim, NOW), None).await.unwrap();
+        store.settle(give_up(claim, NOW), receipt("m-1", NOW)).await.unwrap();
     }
     admit(store, &event_with(MERCHANT, "pending", "payout.paid", b"3"), &[1]).await;
     admit(store, &event_with(MERCHANT, "unwanted", "payout.paid", b"4"), &[]).await;

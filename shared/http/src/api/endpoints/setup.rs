@@ -80,6 +80,10 @@ impl Change {
         })
     }
 
+    pub(super) fn asks_to_enable(&self) -> bool {
+        self.enabled == Some(true)
+    }
+
     pub(super) fn apply(self, endpoint: &mut Endpoint, now: Timestamp) {
         if let Some(url) = self.url {
             endpoint.url = url;
