@@ -161,7 +161,7 @@ impl<P: Ports> Deliver<P> {
         tracing::error!(
             error,
             delivery.id = %delivery,
-            "attempt of {delivery} was not recorded; the sweep brings it back"
+            "attempt of {delivery} did not end well; unless it was recorded, the sweep brings it back"
         );
     }
 

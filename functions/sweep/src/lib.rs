@@ -32,17 +32,18 @@ pub struct Incomplete {
 }
 
 /// Sweeps, and stops early enough before the deadline for the steps that have begun. `publish`
-/// takes the line with the metrics.
+/// takes the line with the metrics, which names this function.
 ///
 /// # Errors
 /// When the store failed in one shard or more.
 pub async fn handle<P: Ports>(
     engine: &Engine<P>,
     deadline: Timestamp,
+    function: &str,
     publish: impl FnOnce(String),
 ) -> Result<Report, Incomplete> {
     let swept = engine.sweep_until(deadline.minus(SWEEP_STEP_MAX)).await;
-    publish(metrics::line(&swept, engine.ports().clock().now()));
+    publish(metrics::line(&swept, engine.ports().clock().now(), function));
     swept.try_into()
 }
 

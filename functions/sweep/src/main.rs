@@ -21,6 +21,7 @@ fn main() -> ExitCode {
         let aws = AwsSettings::read(&mut variables);
         let table = variables.required("POSTBACK_TABLE");
         let deliveries = variables.required("POSTBACK_DELIVERIES_QUEUE_URL");
+        let function = variables.required("AWS_LAMBDA_FUNCTION_NAME");
         variables.finish()?;
 
         let clients = Clients::new(aws, Patience::BEHIND);
@@ -32,7 +33,7 @@ fn main() -> ExitCode {
         let serve = service_fn(|event: LambdaEvent<IgnoredAny>| {
             let context = event.context;
             let deadline = process::deadline(context.deadline);
-            postback_sweep::handle(&engine, deadline, logging::print_line)
+            postback_sweep::handle(&engine, deadline, &function, logging::print_line)
                 .err_into::<lambda_runtime::Error>()
                 .instrument(logging::invocation(&context.request_id))
         });

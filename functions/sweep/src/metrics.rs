@@ -1,7 +1,8 @@
 //! Metrics as a log line in CloudWatch's embedded metric format: no call, no permission, and the
 //! numbers stand in the log beside what else the sweep said.
 //!
-//! No dimension: a sweep is one per stack, and every dimension would be a metric paid for.
+//! One dimension, the function's name, so that two stacks in one account are told apart. A sweep is
+//! one per stack, so it makes no metric more.
 
 use postback_domain::time::Timestamp;
 use postback_engine::sweep::Swept;
@@ -10,15 +11,15 @@ use serde_json::json;
 /// Where an operator finds them.
 const NAMESPACE: &str = "Postback";
 
-/// What a sweep found, as one line.
-pub fn line(swept: &Swept, now: Timestamp) -> String {
+/// What a sweep of this function found, as one line.
+pub fn line(swept: &Swept, now: Timestamp, function: &str) -> String {
     let metric = |name: &str, unit: &str| json!({"Name": name, "Unit": unit});
     let line = json!({
         "_aws": {
             "Timestamp": now.as_millis(),
             "CloudWatchMetrics": [{
                 "Namespace": NAMESPACE,
-                "Dimensions": [[]],
+                "Dimensions": [["FunctionName"]],
                 "Metrics": [
                     metric("SweepReenqueued", "Count"),
                     metric("SweepOldestOverdue", "Seconds"),
@@ -27,6 +28,7 @@ pub fn line(swept: &Swept, now: Timestamp) -> String {
                 ],
             }],
         },
+        "FunctionName": function,
         "SweepReenqueued": swept.sent,
         "SweepOldestOverdue": swept.oldest_overdue.unwrap_or_default().as_secs(),
         "SweepCutShort": u8::from(swept.cut_short),
@@ -54,10 +56,12 @@ mod tests {
             shards_failed: 2,
         };
         let now = Timestamp::from_millis(1_790_000_000_123);
-        let text = line(&swept, now);
+        let text = line(&swept, now, "postback-sweep");
         assert!(!text.contains('\n'), "{text}");
         let line: Value = serde_json::from_str(&text).unwrap();
         assert_eq!(line["_aws"]["Timestamp"], 1_790_000_000_123_i64);
+        assert_eq!(line["_aws"]["CloudWatchMetrics"][0]["Dimensions"], json!([["FunctionName"]]));
+        assert_eq!(line["FunctionName"], "postback-sweep");
         let metrics = line["_aws"]["CloudWatchMetrics"][0]["Metrics"].as_array().unwrap();
         let numbers: Vec<_> = metrics
             .iter()

@@ -28,7 +28,8 @@ async fn sweep(stage: &Stage, time: Duration) -> (Report, Value) {
     let _: IgnoredAny = serde_json::from_value(stored).unwrap();
     let mut lines = Vec::new();
     let publish = |line: String| lines.push(serde_json::from_str(&line).unwrap());
-    let report = postback_sweep::handle(stage.engine(), at(90).plus(time), publish).await.unwrap();
+    let (engine, deadline) = (stage.engine(), at(90).plus(time));
+    let report = postback_sweep::handle(engine, deadline, "postback-sweep", publish).await.unwrap();
     assert_eq!(lines.len(), 1);
     (report, lines.remove(0))
 }

@@ -1,4 +1,4 @@
-"""Builds the functions and puts them where the template's `CodeUri` looks for them.
+"""Builds the functions and puts them where the copied template's `CodeUri` looks for them.
 
 By default as `cargo test --workspace` builds, for this machine: minutes less than a release, and
 what the tests have compiled is used again. A release build is the one that AWS would get.
@@ -14,11 +14,11 @@ from pathlib import Path
 
 from . import tools
 from .console import Failure, say, step
-from .stacks import ROOT, TARGET
+from .stacks import DEPLOYED, ROOT
 
 FUNCTIONS = ("ingest", "deliver", "sweep", "api")
 
-_BOOTSTRAPS = TARGET / "lambda"
+_BOOTSTRAPS = DEPLOYED / "target" / "lambda"
 # As Lambda and cargo-lambda spell what the machine says of itself.
 _ARCHITECTURES = {"x86_64": "x86_64", "amd64": "x86_64", "aarch64": "arm64", "arm64": "arm64"}
 

@@ -1,6 +1,7 @@
 """Deploys the template as it is, and finds out how to reach what came of it."""
 
 import http.client
+import shutil
 import subprocess
 import time
 from dataclasses import dataclass
@@ -9,7 +10,7 @@ from urllib.parse import urlsplit
 from . import aws, tools
 from .console import Failure, step, tail
 from .emulator import REGION
-from .stacks import ROOT, Stack
+from .stacks import DEPLOYED, ROOT, Stack
 
 TEMPLATE = ROOT / "infra" / "template.yaml"
 
@@ -81,24 +82,33 @@ def _sam_deploy(stack: Stack, endpoint: str, parameters: dict[str, str]) -> None
     # The settings beside the template are those for AWS, and ask before they change anything.
     settings = stack.folder / "samconfig.toml"
     settings.write_text("version = 0.1\n")
-    command = [tools.program(tools.TOOLS, "sam"), "deploy", "--template-file", str(TEMPLATE)]
-    command += ["--config-file", str(settings), "--stack-name", stack.name, "--region", REGION]
-    command += ["--resolve-s3", "--capabilities", "CAPABILITY_IAM", "--no-confirm-changeset"]
+    copy = DEPLOYED / "infra" / TEMPLATE.name
+    copy.parent.mkdir(parents=True, exist_ok=True)
+    shutil.copyfile(TEMPLATE, copy)
+    sam = [tools.program(tools.TOOLS, "sam")]
+    settled = ["--config-file", str(settings), "--region", REGION]
+    built = stack.folder / "build"
+    build = [*sam, "build", "--template-file", str(copy), "--build-dir", str(built), *settled]
+    command = [*sam, "deploy", "--template-file", str(built / TEMPLATE.name), *settled]
+    command += ["--stack-name", stack.name, "--resolve-s3", "--capabilities", "CAPABILITY_IAM", "--no-confirm-changeset"]
     command += ["--no-fail-on-empty-changeset", "--no-progressbar", "--parameter-overrides"]
     command += [f"{name}={value}" for name, value in parameters.items()]
     with stack.deploy_log.open("w") as log:
-        done = subprocess.run(
-            command,
-            cwd=stack.folder,
-            env=aws.environment(stack, endpoint),
-            stdin=subprocess.DEVNULL,
-            stdout=log,
-            stderr=log,
-        )
+        for step_of_sam in (build, command):
+            done = subprocess.run(
+                step_of_sam,
+                cwd=stack.folder,
+                env=aws.environment(stack, endpoint),
+                stdin=subprocess.DEVNULL,
+                stdout=log,
+                stderr=log,
+            )
+            if done.returncode != 0:
+                break
     if done.returncode != 0:
         log = stack.deploy_log
         lines = [tail(log, 3), *_failed_resources(stack, endpoint), f"All it said is in {log}"]
-        raise Failure("`sam deploy` failed\n" + "\n".join(lines))
+        raise Failure(f"`sam {step_of_sam[1]}` failed\n" + "\n".join(lines))
 
 
 def _failed_resources(stack: Stack, endpoint: str) -> list[str]:

@@ -4,7 +4,7 @@ import argparse
 import shutil
 
 from . import deployment, emulator
-from .console import say
+from .console import Failure, say
 from .stacks import DEFAULT_NAME, stack
 
 EXAMPLES = """\
@@ -35,7 +35,11 @@ def main(arguments: list[str]) -> None:
     if stopped:
         say(f"stopped the emulator at {stopped.url}")
     if description and not description["is_ours"]:
-        deployment.delete(chosen, description["endpoint"])
+        try:
+            deployment.delete(chosen, description["endpoint"])
+        except Failure as failure:
+            # The emulator may be gone, and the stack with it.
+            say(f"stack `{chosen.name}` could not be deleted: {failure}")
     elif not stopped:
         say(f"stack `{chosen.name}` was not up")
     chosen.forget_description()

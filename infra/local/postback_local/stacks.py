@@ -20,6 +20,10 @@ ROOT = Path(__file__).resolve().parents[3]
 TARGET = ROOT / "target"
 LOCAL = TARGET / "local"
 
+DEPLOYED = LOCAL / "deploy"
+"""A tree like the repository's, as far as the template looks: what is built for this machine must not
+lie where `sam deploy` takes what goes to AWS from."""
+
 DEFAULT_NAME = "postback"
 """The stack that is meant when none is named."""
 

@@ -27,8 +27,9 @@ pub struct Variables<'a> {
 #[error("environment cannot be used: {}", .0.join("; "))]
 pub struct EnvironmentError(Vec<String>);
 
-/// The longest retention that a stack may ask for, in days.
-const RETENTION_DAYS_MAX: u64 = 3650;
+/// The retention that a stack may ask for, in days: longer than the default policy's tries take, and
+/// with time for an operator to redrive what they came to.
+const RETENTION_DAYS: RangeInclusive<u64> = 7..=3650;
 
 impl<'a> Variables<'a> {
     /// The variables of this process.
@@ -71,9 +72,9 @@ impl<'a> Variables<'a> {
         if self.flag(name) { Destinations::AlsoPrivate } else { Destinations::PublicHttps }
     }
 
-    /// A whole number of days from 1 to 3650.
+    /// A whole number of days from 7 to 3650.
     pub fn days(&mut self, name: &str, default: Duration) -> Duration {
-        let days = self.whole(name, 1..=RETENTION_DAYS_MAX);
+        let days = self.whole(name, RETENTION_DAYS);
         days.map_or(default, |days| Duration::from_secs(days * 24 * 3600))
     }
 
@@ -151,8 +152,8 @@ mod tests {
             variables.finish().unwrap_err().to_string(),
             "environment cannot be used: MISSING is missing; EMPTY is missing; \
              MAYBE `maybe` must be true or false; \
-             TOO_MANY `3651` must be a whole number from 1 to 3650; \
-             NAME `postback` must be a whole number from 1 to 3650"
+             TOO_MANY `3651` must be a whole number from 7 to 3650; \
+             NAME `postback` must be a whole number from 7 to 3650"
         );
     }
 }

@@ -1,4 +1,5 @@
-//! A role holds what its function uses, on the very resources, and nothing else.
+//! A role holds what its function uses, on the very resources, and nothing else. What a function
+//! uses of the adapter cannot be read off the adapter, so it is written down here once more.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -13,6 +14,42 @@ const LOGGING: [&str; 2] = ["logs:CreateLogStream", "logs:PutLogEvents"];
 
 /// What Lambda does in a function's name with the queue of a mapping.
 const POLLING: [&str; 3] = ["sqs:DeleteMessage", "sqs:GetQueueAttributes", "sqs:ReceiveMessage"];
+
+/// What each function's code does, on what.
+const USED: [(&str, &str, &[&str]); 9] = [
+    ("ingest", "Table", &["dynamodb:GetItem"]),
+    ("ingest", "EventsQueue", &["sqs:SendMessage"]),
+    (
+        "deliver",
+        "Table",
+        &[
+            "dynamodb:BatchGetItem",
+            "dynamodb:GetItem",
+            "dynamodb:PutItem",
+            "dynamodb:Query",
+            "dynamodb:UpdateItem",
+        ],
+    ),
+    ("deliver", "DeliveriesQueue", &["sqs:SendMessage"]),
+    // Its query is of an index alone, which `target` does not tell from the table.
+    ("sweep", "Table", &["dynamodb:Query", "dynamodb:UpdateItem"]),
+    ("sweep", "DeliveriesQueue", &["sqs:SendMessage"]),
+    (
+        "api",
+        "Table",
+        &[
+            "dynamodb:BatchGetItem",
+            "dynamodb:ConditionCheckItem",
+            "dynamodb:DeleteItem",
+            "dynamodb:GetItem",
+            "dynamodb:PutItem",
+            "dynamodb:Query",
+            "dynamodb:UpdateItem",
+        ],
+    ),
+    ("api", "DeliveriesQueue", &["sqs:SendMessage"]),
+    ("api", "AdminKey", &["secretsmanager:GetSecretValue"]),
+];
 
 struct Grant {
     role: &'static str,
@@ -105,6 +142,40 @@ fn actions_used_in_code_are_granted_and_no_others() {
         .chain(missing.map(|(action, file)| format!("{file} needs {action}, which no role may")))
         .collect();
     keeps("the actions granted are those that the code uses", breaches);
+}
+
+/// Function by function, so that what one of them needs is no permission of another.
+#[test]
+fn a_function_may_do_what_it_does_and_nothing_else() {
+    let by_wiring = wiring();
+    let role_of = |folder| role(super::template::function(folder).properties);
+    let used: BTreeSet<_> = USED
+        .iter()
+        .flat_map(|(folder, resource, actions)| {
+            actions.iter().map(|action| (role_of(folder), *action, *resource))
+        })
+        .collect();
+    let granted: BTreeSet<_> = grants()
+        .iter()
+        .filter_map(|grant| Some((grant.role, grant.action, target(grant.resource)?)))
+        .filter(|grant| !by_wiring.contains(grant))
+        .collect();
+    let tell = |what: &str, (role, action, resource): &(&str, &str, &str)| {
+        format!("{role}: {action} on {resource} {what}")
+    };
+    let idle = granted.difference(&used).map(|grant| tell("is granted and not used", grant));
+    let missing = used.difference(&granted).map(|grant| tell("is used and not granted", grant));
+    keeps("a role has its function's permissions", idle.chain(missing).collect());
+}
+
+/// Or Secrets Manager wants a character of a kind that it may not take.
+#[test]
+fn the_admin_key_can_be_generated() {
+    let generated = &the_one("AWS::SecretsManager::Secret")["GenerateSecretString"];
+    assert_eq!(generated["ExcludePunctuation"], true);
+    let excluded = generated["ExcludeCharacters"].as_str().expect("a text");
+    assert!((b'!'..=b'~').filter(u8::is_ascii_punctuation).all(|c| excluded.contains(c as char)));
+    assert!(!excluded.contains(|c: char| c.is_ascii_alphanumeric()));
 }
 
 #[test]
