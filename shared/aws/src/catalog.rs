@@ -20,12 +20,9 @@ mod noun;
 mod sources;
 mod write;
 
-use std::time::Duration;
-
 use postback_domain::endpoint::Endpoint;
 use postback_domain::ids::{EndpointId, KeyId, MerchantId, SourceId};
 use postback_domain::key::ApiKey;
-use postback_domain::limits::PORT_CALL_MAX;
 use postback_domain::merchant::Merchant;
 use postback_domain::source::Source;
 use postback_domain::time::Timestamp;
@@ -35,17 +32,12 @@ use postback_engine::ports::history::{Page, PageRequest};
 
 use self::lists::List;
 use crate::store::DynamoStore;
+use crate::table::in_time;
 
 pub(crate) use self::endpoints::{every_endpoint_of, switch_off};
 pub(crate) use self::noun::read;
 
 type Written = Result<(), CatalogError>;
-
-/// How long a call may take that asks the table more than once, each time with the SDK's own
-/// patience.
-const CALL_MAX: Duration = Duration::from_secs(18);
-
-const _: () = assert!(CALL_MAX.as_secs() < PORT_CALL_MAX.as_secs());
 
 impl Catalog for DynamoStore {
     async fn create_merchant(&self, merchant: Merchant) -> Written {
@@ -148,28 +140,5 @@ impl Catalog for DynamoStore {
     async fn delete_endpoint(&self, merchant: MerchantId, id: EndpointId) -> Written {
         let _changing = self.cache.changing();
         in_time(endpoints::delete(&self.table, merchant, id)).await
-    }
-}
-
-/// Gives `work` up when it takes too long; what it has written by then stays written.
-pub(crate) async fn in_time<T, E: From<Unavailable>>(
-    work: impl Future<Output = Result<T, E>>,
-) -> Result<T, E> {
-    match tokio::time::timeout(CALL_MAX, work).await {
-        Ok(done) => done,
-        Err(late) => Err(Unavailable::new("the table", late).into()),
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[tokio::test(start_paused = true)]
-    async fn a_call_ends_in_time() {
-        let never = std::future::pending::<Written>();
-        let ended = tokio::time::timeout(PORT_CALL_MAX, in_time(never)).await.unwrap();
-        assert!(matches!(ended, Err(CatalogError::Unavailable(_))));
-        assert!(in_time(async { Written::Ok(()) }).await.is_ok());
     }
 }

@@ -13,8 +13,9 @@ use postback_engine::ports::store::Freshness;
 use postback_engine::ports::{Configuration, Unavailable};
 
 use crate::cache::{AGE_MAX, Endpoints, FRESH_AGE_MAX};
-use crate::catalog::{every_endpoint_of, in_time, read, switch_off};
+use crate::catalog::{every_endpoint_of, read, switch_off};
 use crate::store::DynamoStore;
+use crate::table::in_time;
 
 impl Configuration for DynamoStore {
     async fn source(

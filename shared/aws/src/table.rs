@@ -93,14 +93,20 @@ const FIRST_PAUSE: Duration = Duration::from_millis(50);
 /// The longest pause between two requests.
 const PAUSE_MAX: Duration = Duration::from_secs(1);
 
-/// What a port call of several requests answers, or that it took too long. A request of its own
-/// ends in time by the timeouts of its client.
-pub(crate) async fn in_time<T>(
-    call: impl Future<Output = Result<T, Unavailable>>,
-) -> Result<T, Unavailable> {
-    tokio::time::timeout(PORT_CALL_MAX, call)
+/// How long a port call may take that asks the table more than once, each time with the SDK's own
+/// patience. A request of its own ends in time by the timeouts of its client.
+const CALL_MAX: Duration = Duration::from_secs(18);
+
+const _: () = assert!(CALL_MAX.as_secs() < PORT_CALL_MAX.as_secs());
+
+/// What a port call of several requests answers, or that it took too long; what it has written by
+/// then stays written.
+pub(crate) async fn in_time<T, E: From<Unavailable>>(
+    call: impl Future<Output = Result<T, E>>,
+) -> Result<T, E> {
+    tokio::time::timeout(CALL_MAX, call)
         .await
-        .unwrap_or_else(|late| Err(Unavailable::new("the table", late)))
+        .unwrap_or_else(|late| Err(Unavailable::new("the table", late).into()))
 }
 
 /// What the SDK says when it has given up, in a port's words.
@@ -109,4 +115,17 @@ where
     E: ProvideErrorMetadata + std::error::Error,
 {
     Unavailable::new("the table", CallFailed::of(&error))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test(start_paused = true)]
+    async fn a_call_ends_in_time() {
+        let never = std::future::pending::<Result<(), Unavailable>>();
+        let ended = tokio::time::timeout(PORT_CALL_MAX, in_time(never)).await.unwrap();
+        assert!(ended.is_err());
+        assert!(in_time(async { Ok::<_, Unavailable>(()) }).await.is_ok());
+    }
 }
