@@ -109,8 +109,12 @@ impl<P: Ports> Deliver<P> {
         deadline: Timestamp,
     ) -> Result<Disposition, Failed> {
         match record.work()? {
-            Work::Event(event) => {
+            Work::Event(event, secrets) => {
+                let source = event.source_id;
                 self.take_in(Arc::new(event), deadline).await?;
+                let noting = self.engine.note_use(source, &secrets);
+                // A note is not worth the batch's time, and one that is cut off comes again.
+                let _ = timeout(self.time_left(deadline), noting).await;
                 Ok(Disposition::Done)
             }
             Work::Delivery(message) => {

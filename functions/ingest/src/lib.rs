@@ -2,16 +2,15 @@
 //!
 //! Everything but the last step is shared: `postback_http::ingest` is the route, the engine
 //! verifies, `postback_aws::gateway` translates the envelope. One look-up at most (a source is
-//! remembered for a minute) and one send: what the event becomes is deliver's business.
-
-use std::sync::Arc;
+//! remembered for a minute) and one send (a batch of events, in batches): what the event becomes is
+//! deliver's business.
 
 use postback_aws::queues::EventsQueue;
-use postback_domain::event::Event;
+use postback_engine::accept::Accepted;
 use postback_engine::ports::Unavailable;
 use postback_http::ingest::Intake;
 
-/// Makes an event durable by handing it to SQS.
+/// Makes events durable by handing them to SQS.
 #[derive(Debug, Clone)]
 pub struct ToEventsQueue(EventsQueue);
 
@@ -23,7 +22,7 @@ impl ToEventsQueue {
 }
 
 impl Intake for ToEventsQueue {
-    async fn take(&self, event: Arc<Event>) -> Result<(), Unavailable> {
-        self.0.send(&event).await
+    async fn take(&self, accepted: &Accepted) -> Result<(), Unavailable> {
+        self.0.send(&accepted.events, &accepted.secrets).await
     }
 }

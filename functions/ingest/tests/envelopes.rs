@@ -9,6 +9,7 @@ use std::sync::{Arc, Mutex};
 use postback_aws::gateway::{self, GatewayRequest};
 use postback_domain::event::Event;
 use postback_domain::limits::BODY_BYTES_MAX;
+use postback_engine::accept::Accepted;
 use postback_engine::ports::Unavailable;
 use postback_http::ingest::{self, Ingest, Intake};
 use postback_stage::{Stage, envelope};
@@ -22,11 +23,11 @@ struct Kept {
 }
 
 impl Intake for Kept {
-    async fn take(&self, event: Arc<Event>) -> Result<(), Unavailable> {
+    async fn take(&self, accepted: &Accepted) -> Result<(), Unavailable> {
         if self.is_down.load(Ordering::SeqCst) {
             return Err(Unavailable::new("queue", "hidden: the test has stopped it"));
         }
-        self.events.lock().unwrap().push(event);
+        self.events.lock().unwrap().extend_from_slice(&accepted.events);
         Ok(())
     }
 }

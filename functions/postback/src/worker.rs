@@ -7,6 +7,7 @@ use std::sync::Arc;
 use postback_domain::event::Event;
 use postback_embedded::queue::MemoryQueue;
 use postback_engine::Engine;
+use postback_engine::accept::Accepted;
 use postback_engine::ports::{Ports, Unavailable};
 use postback_engine::take_in::FirstTries;
 use postback_http::ingest::Intake;
@@ -103,9 +104,22 @@ impl<P: Ports> Worker<P> {
 
 impl<P: Ports> Intake for Worker<P> {
     /// Runs to its end even if the provider hangs up meanwhile: a claim that nobody works would
-    /// only come back when its lease has run out.
-    async fn take(&self, event: Arc<Event>) -> Result<(), Unavailable> {
-        let taking = tokio::spawn(self.clone().take_in(event));
-        taking.await.unwrap_or_else(|died| Err(Unavailable::new("intake", died)))
+    /// only come back when its lease has run out. Several events are written side by side, which
+    /// makes one commit of many.
+    async fn take(&self, accepted: &Accepted) -> Result<(), Unavailable> {
+        let taking: Vec<_> = accepted
+            .events
+            .iter()
+            .map(|event| tokio::spawn(self.clone().take_in(Arc::clone(event))))
+            .collect();
+        for taking in taking {
+            taking.await.unwrap_or_else(|died| Err(Unavailable::new("intake", died)))?;
+        }
+        if let Some(event) = accepted.events.first() {
+            let (engine, source) = (Arc::clone(&self.engine), event.source_id);
+            let secrets = accepted.secrets.clone();
+            self.first_tries.spawn(async move { engine.note_use(source, &secrets).await });
+        }
+        Ok(())
     }
 }

@@ -21,7 +21,7 @@ mod sources;
 mod write;
 
 use postback_domain::endpoint::Endpoint;
-use postback_domain::ids::{EndpointId, KeyId, MerchantId, SourceId};
+use postback_domain::ids::{EndpointId, KeyId, MerchantId, SecretId, SourceId};
 use postback_domain::key::ApiKey;
 use postback_domain::merchant::Merchant;
 use postback_domain::source::Source;
@@ -36,6 +36,7 @@ use crate::table::in_time;
 
 pub(crate) use self::endpoints::{every_endpoint_of, switch_off};
 pub(crate) use self::noun::read;
+pub(crate) use self::sources::note_secret_use;
 
 type Written = Result<(), CatalogError>;
 
@@ -89,6 +90,10 @@ impl Catalog for DynamoStore {
 
     async fn read_source(&self, id: SourceId) -> Result<Option<Source>, Unavailable> {
         in_time(read(&self.table, id)).await
+    }
+
+    async fn secret_uses(&self, id: SourceId) -> Result<Vec<(SecretId, Timestamp)>, Unavailable> {
+        in_time(sources::secret_uses(&self.table, id)).await
     }
 
     async fn list_sources(

@@ -5,7 +5,7 @@
 use std::sync::Arc;
 
 use postback_domain::endpoint::{Endpoint, OffReason};
-use postback_domain::ids::{EndpointId, MerchantId, SourceId};
+use postback_domain::ids::{EndpointId, MerchantId, SecretId, SourceId};
 use postback_domain::merchant::Merchant;
 use postback_domain::source::Source;
 use postback_domain::time::Timestamp;
@@ -13,7 +13,7 @@ use postback_engine::ports::store::Freshness;
 use postback_engine::ports::{Configuration, Unavailable};
 
 use crate::cache::{AGE_MAX, Endpoints, FRESH_AGE_MAX};
-use crate::catalog::{every_endpoint_of, read, switch_off};
+use crate::catalog::{every_endpoint_of, note_secret_use, read, switch_off};
 use crate::store::DynamoStore;
 use crate::table::in_time;
 
@@ -46,6 +46,16 @@ impl Configuration for DynamoStore {
     async fn endpoint(&self, id: EndpointId) -> Result<Option<Arc<Endpoint>>, Unavailable> {
         let read = async { Ok(read(&self.table, id).await?.map(Arc::new)) };
         in_time(self.cache.get_or_read(|shelves| &mut shelves.endpoints, id, AGE_MAX, read)).await
+    }
+
+    /// Changes nothing that is remembered.
+    async fn note_secret_use(
+        &self,
+        source: SourceId,
+        secret: SecretId,
+        at: Timestamp,
+    ) -> Result<(), Unavailable> {
+        in_time(note_secret_use(&self.table, source, secret, at)).await
     }
 
     async fn switch_off(

@@ -13,6 +13,7 @@ use std::time::Duration;
 
 use aws_sdk_sqs::Client;
 use postback_domain::event::Event;
+use postback_domain::ids::SecretId;
 use postback_domain::limits::{MESSAGE_WAIT_MAX, PORT_CALL_MAX};
 use postback_engine::ports::queue::Scheduled;
 use postback_engine::ports::{Queue, Unavailable};
@@ -34,6 +35,10 @@ const BATCHES_IN_FLIGHT_MAX: usize = 32;
 const SEND_TIMEOUT: Duration = Duration::from_secs(18);
 
 const _: () = assert!(SEND_TIMEOUT.as_secs() < PORT_CALL_MAX.as_secs());
+
+/// How long a provider may be kept waiting for a batch of events: those that send batches hang up
+/// after 10 s (Adyen, GoCardless).
+const EVENTS_TIMEOUT: Duration = Duration::from_secs(8);
 
 /// The longest `DelaySeconds`.
 const DELAY_SECS_MAX: u64 = 900;
@@ -57,18 +62,8 @@ impl SqsQueue {
 
 impl Queue for SqsQueue {
     async fn send(&self, messages: Vec<Scheduled>) -> Result<(), Unavailable> {
-        let batches = messages.chunks(batch::ENTRIES_MAX).map(|batch| {
-            let entries = batch.iter().map(entry).collect();
-            batch::send(&self.client, &self.url, &self.slots, entries)
-        });
-        // Every batch is sent to its end, whatever becomes of the others: what is on the queue
-        // need not wait for the sweep.
-        let sent = futures_util::future::join_all(batches);
-        let sent = timeout(SEND_TIMEOUT, sent).await.map_err(|_| {
-            let limit = SEND_TIMEOUT.as_secs();
-            Unavailable::new(NAME, format!("not everything was sent within {limit} s"))
-        })?;
-        sent.into_iter().collect::<Result<(), _>>().map_err(|error| Unavailable::new(NAME, error))
+        let entries = messages.iter().map(entry).collect();
+        send_all(&self.client, &self.url, &self.slots, entries, SEND_TIMEOUT).await
     }
 
     /// A queue of AWS has no end.
@@ -96,30 +91,88 @@ fn delay_s(wait: Duration) -> i32 {
 pub struct EventsQueue {
     client: Client,
     url: Arc<str>,
+    slots: Arc<Semaphore>,
 }
 
 impl EventsQueue {
     /// The queue at this URL.
     pub fn new(client: Client, url: impl Into<Arc<str>>) -> Self {
-        Self { client, url: url.into() }
+        Self { client, url: url.into(), slots: Arc::new(Semaphore::new(BATCHES_IN_FLIGHT_MAX)) }
     }
 
-    /// Sends an event. When it has answered, SQS keeps the event on several machines.
+    /// Sends the events of one request, with the secrets that signed it. When it has answered, SQS
+    /// keeps the events on several machines.
     ///
     /// # Errors
-    /// When the event may not have been sent.
-    pub async fn send(&self, event: &Event) -> Result<(), Unavailable> {
+    /// When some event may not have been sent.
+    pub async fn send(
+        &self,
+        events: &[Arc<Event>],
+        secrets: &[SecretId],
+    ) -> Result<(), Unavailable> {
+        if let [event] = events {
+            return self.send_one(event, secrets).await;
+        }
+        // One use is noted once.
+        let noted = std::iter::once(secrets).chain(std::iter::repeat(&[][..]));
+        let entries: Vec<_> = events.iter().zip(noted).map(event_entry).collect();
+        send_all(&self.client, &self.url, &self.slots, entries, EVENTS_TIMEOUT).await
+    }
+
+    async fn send_one(&self, event: &Event, secrets: &[SecretId]) -> Result<(), Unavailable> {
         let request = self
             .client
             .send_message()
             .queue_url(self.url.as_ref())
-            .message_body(wire::event(event))
+            .message_body(wire::event(event, secrets))
             .message_group_id(event.merchant_id.to_string());
         match request.send().await {
             Ok(_) => Ok(()),
             Err(error) => Err(Unavailable::new(NAME, CallFailed::of(&error))),
         }
     }
+}
+
+fn event_entry((event, secrets): (&Arc<Event>, &[SecretId])) -> Entry {
+    let group = event.merchant_id.to_string();
+    Entry { body: wire::event(event, secrets), group, delay_s: 0 }
+}
+
+/// In order, as many to a batch as SQS takes by number and by size.
+fn batches(entries: Vec<Entry>) -> Vec<Vec<Entry>> {
+    let mut batches: Vec<Vec<Entry>> = Vec::new();
+    let mut bytes = 0;
+    for entry in entries {
+        bytes += entry.body.len();
+        match batches.last_mut() {
+            Some(batch) if batch.len() < batch::ENTRIES_MAX && bytes <= wire::QUEUE_BYTES_MAX => {
+                batch.push(entry);
+            }
+            _ => {
+                bytes = entry.body.len();
+                batches.push(vec![entry]);
+            }
+        }
+    }
+    batches
+}
+
+/// Every batch is sent to its end, whatever becomes of the others: what is on the queue need not be
+/// sent again.
+async fn send_all(
+    client: &Client,
+    url: &str,
+    slots: &Semaphore,
+    entries: Vec<Entry>,
+    limit: Duration,
+) -> Result<(), Unavailable> {
+    let sends = batches(entries).into_iter().map(|batch| batch::send(client, url, slots, batch));
+    let sent = timeout(limit, futures_util::future::join_all(sends)).await;
+    let sent = sent.map_err(|_| {
+        let limit = limit.as_secs();
+        Unavailable::new(NAME, format!("not everything was sent within {limit} s"))
+    })?;
+    sent.into_iter().collect::<Result<(), _>>().map_err(|error| Unavailable::new(NAME, error))
 }
 
 impl fmt::Debug for SqsQueue {
@@ -137,6 +190,25 @@ impl fmt::Debug for EventsQueue {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn batches_keep_to_number_and_size() {
+        let entry = |bytes| Entry { body: "x".repeat(bytes), group: String::new(), delay_s: 0 };
+        let check = |sizes: &[usize], expected: &[usize]| {
+            let batches = batches(sizes.iter().copied().map(entry).collect());
+            let counts: Vec<_> = batches.iter().map(Vec::len).collect();
+            assert_eq!(counts, expected, "{sizes:?}");
+            let sent = batches.iter().flatten().map(|entry| entry.body.len());
+            assert!(sent.eq(sizes.iter().copied()), "in order and all of them");
+        };
+        let third = wire::QUEUE_BYTES_MAX / 3;
+        check(&[], &[]);
+        check(&[1; 10], &[10]);
+        check(&[1; 21], &[10, 10, 1]);
+        check(&[third; 4], &[3, 1]);
+        check(&[third, third, third, 2, 1], &[3, 2]);
+        check(&[wire::QUEUE_BYTES_MAX, 1], &[1, 1]);
+    }
 
     #[test]
     fn a_message_never_comes_early() {

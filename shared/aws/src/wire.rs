@@ -2,7 +2,7 @@
 //!
 //! ```text
 //! {"v":1,"event":{"source":"src_…","merchant":"mch_…","provider_event_id":"…","type":"…",
-//!  "received_at":1790000000000,"content_type":"…","body":"<base64>"}}
+//!  "received_at":1790000000000,"content_type":"…","body":"<base64>","secrets":["sec_…"]}}
 //! {"v":1,"delivery":{"merchant":"mch_…","delivery":"dlv_…","round":1,"tries":1}}
 //! ```
 //!
@@ -21,7 +21,7 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD as BASE64;
 use postback_domain::delivery::message::Message;
 use postback_domain::event::{Event, EventType, ProviderEventId};
-use postback_domain::ids::{EventId, MerchantId, SourceId};
+use postback_domain::ids::{EventId, MerchantId, SecretId, SourceId};
 use postback_domain::limits::BODY_BYTES_MAX;
 use postback_domain::time::Timestamp;
 use serde::de::IgnoredAny;
@@ -38,7 +38,7 @@ const BODY_BASE64_BYTES_MAX: usize = BODY_BYTES_MAX.div_ceil(3) * 4;
 
 /// All other fields of an event at their longest: an id of 255 and a type of 200 bytes, each
 /// tripled at most by escaping, a `content-type` as long as API Gateway takes headers in all
-/// (10 KiB), doubled at most, and a little for the rest.
+/// (10 KiB), doubled at most, and a little for the rest, of which a source's secrets are half.
 const ENVELOPE_BYTES_MAX: usize = 3 * (255 + 200) + 2 * 10 * 1024 + 1024;
 
 const _: () = assert!(BODY_BASE64_BYTES_MAX + ENVELOPE_BYTES_MAX < QUEUE_BYTES_MAX);
@@ -47,10 +47,14 @@ const _: () = assert!(BODY_BASE64_BYTES_MAX + ENVELOPE_BYTES_MAX < QUEUE_BYTES_M
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Work {
     /// Take this event in.
-    Event(Event),
+    Event(Event, SignedBy),
     /// Look at this delivery.
     Delivery(Message),
 }
+
+/// The secrets whose use is to be noted with an event; none in most messages of a batch, and in
+/// those of an older version.
+pub type SignedBy = Vec<SecretId>;
 
 /// A message that this version of the code cannot read. Tells where, never what: the rest of the
 /// message is a provider's.
@@ -93,6 +97,8 @@ struct WrittenEvent<'a> {
     #[serde(skip_serializing_if = "Option::is_none")]
     content_type: Option<&'a str>,
     body: String,
+    #[serde(skip_serializing_if = "<[_]>::is_empty")]
+    secrets: &'a [SecretId],
 }
 
 #[derive(Deserialize)]
@@ -105,10 +111,12 @@ struct ReadEvent {
     #[serde(default)]
     content_type: Option<String>,
     body: String,
+    #[serde(default)]
+    secrets: SignedBy,
 }
 
 /// A message that asks for an event to be taken in.
-pub(crate) fn event(event: &Event) -> String {
+pub(crate) fn event(event: &Event, secrets: &[SecretId]) -> String {
     let written = WrittenEvent {
         source: event.source_id,
         merchant: event.merchant_id,
@@ -117,6 +125,7 @@ pub(crate) fn event(event: &Event) -> String {
         received_at: event.received_at.as_millis(),
         content_type: event.content_type.as_deref(),
         body: BASE64.encode(&event.body),
+        secrets,
     };
     ascii::to_string(&Envelope { v: VERSION, event: Some(written), delivery: None })
 }
@@ -141,7 +150,10 @@ pub fn read(text: &str) -> Result<Work, Unreadable> {
         return Err(Unreadable::Newer(envelope.v));
     }
     match (envelope.event, envelope.delivery) {
-        (Some(event), None) => event.try_into().map(Work::Event),
+        (Some(mut event), None) => {
+            let secrets = std::mem::take(&mut event.secrets);
+            event.try_into().map(|event| Work::Event(event, secrets))
+        }
         (None, Some(message)) => Ok(Work::Delivery(message)),
         (None, None) | (Some(_), Some(_)) => Err(Unreadable::Untagged),
     }

@@ -117,6 +117,19 @@ id!(
     KeyId,
     "key"
 );
+id!(
+    /// One of the secrets that a source verifies with.
+    SecretId,
+    "sec"
+);
+
+impl SecretId {
+    /// The secret that `source` has had in this place since this revision.
+    pub fn derive(source: SourceId, revision: u32, number: u32) -> Self {
+        let parts = [&source.0[..], &revision.to_be_bytes(), &number.to_be_bytes()];
+        Self(digest(b"secret", &parts))
+    }
+}
 
 impl EventId {
     /// The event that `source` calls `provider_event_id`.
@@ -208,5 +221,13 @@ mod tests {
         assert_ne!(delivery(first, Some(1)), delivery(first, Some(2)));
         assert_ne!(delivery(first, Some(1)), delivery(first, None));
         assert_ne!(delivery(first, Some(1)), delivery(event(1, "evt_2"), Some(1)));
+
+        let secret = |source, revision, number| {
+            SecretId::derive(SourceId::from_bits(source), revision, number)
+        };
+        assert_eq!(secret(1, 1, 0), secret(1, 1, 0));
+        assert_ne!(secret(1, 1, 0), secret(2, 1, 0));
+        assert_ne!(secret(1, 1, 0), secret(1, 2, 0));
+        assert_ne!(secret(1, 1, 0), secret(1, 1, 1));
     }
 }

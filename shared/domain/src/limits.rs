@@ -176,6 +176,17 @@ pub const ENDPOINTS_PER_MERCHANT_MAX: usize = 100;
 /// Secrets of one source. All of them are tried on a request that does not verify.
 pub const SECRETS_PER_SOURCE_MAX: usize = 5;
 
+/// How long the old secrets of a source stay good beside a new one, unless said otherwise. Longer
+/// than providers go on with a request that they signed before the change.
+pub const SECRET_OVERLAP: Duration = Duration::from_secs(3 * 24 * 3600);
+
+/// The longest overlap that can be asked for.
+pub const SECRET_OVERLAP_MAX: Duration = Duration::from_secs(30 * 24 * 3600);
+
+/// How often one worker notes that a secret was used: what people want to know is whether an old
+/// one still is.
+pub const SECRET_USE_NOTED_EVERY: Duration = Duration::from_secs(3600);
+
 /// Event-type filters of one endpoint.
 pub const FILTERS_PER_ENDPOINT_MAX: usize = 50;
 

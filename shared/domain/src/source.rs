@@ -1,11 +1,14 @@
 //! One provider connection: how its requests are verified, and the merchant it feeds.
 
+mod secrets;
+
 use std::sync::Arc;
 use std::time::Duration;
 
-use postback_verify::{Config, Preset, Scheme, SchemeError, Secret, preset};
+use postback_verify::{Config, Preset, Scheme, SchemeError, preset};
 
 pub use postback_verify::Tolerance;
+pub use secrets::{SecretChangeError, SecretTerms, SourceSecret};
 
 use crate::ids::{MerchantId, SourceId};
 use crate::text::Label;
@@ -22,8 +25,8 @@ pub struct Source {
     pub name: Option<Label>,
     /// How its requests are signed.
     pub scheme: SchemeChoice,
-    /// Any of them may match.
-    pub secrets: Vec<Secret>,
+    /// Any that has not expired may match; the newest come first.
+    pub secrets: Vec<SourceSecret>,
     /// Non-secret inputs that the scheme names, such as a registered URL.
     pub config: Config,
     /// How old a signed time may be.

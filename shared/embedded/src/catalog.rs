@@ -7,7 +7,7 @@ mod merchants;
 mod sources;
 
 use postback_domain::endpoint::Endpoint;
-use postback_domain::ids::{EndpointId, KeyId, MerchantId, SourceId};
+use postback_domain::ids::{EndpointId, KeyId, MerchantId, SecretId, SourceId};
 use postback_domain::key::ApiKey;
 use postback_domain::merchant::Merchant;
 use postback_domain::source::Source;
@@ -21,6 +21,7 @@ use crate::store::EmbeddedStore;
 use crate::writer::Kind;
 
 pub(crate) use endpoints::{endpoint, read as read_endpoint, switch_off};
+pub(crate) use sources::note_secret_use;
 
 type Written = Result<(), CatalogError>;
 
@@ -81,6 +82,10 @@ impl Catalog for EmbeddedStore {
 
     async fn read_source(&self, id: SourceId) -> Result<Option<Source>, Unavailable> {
         self.readers.read(move |connection| sources::read(connection, id)).await
+    }
+
+    async fn secret_uses(&self, id: SourceId) -> Result<Vec<(SecretId, Timestamp)>, Unavailable> {
+        self.readers.read(move |connection| sources::secret_uses(connection, id)).await
     }
 
     async fn list_sources(

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use postback_domain::endpoint::{Endpoint, OffReason};
-use postback_domain::ids::{EndpointId, MerchantId, SourceId};
+use postback_domain::ids::{EndpointId, MerchantId, SecretId, SourceId};
 use postback_domain::merchant::Merchant;
 use postback_domain::source::Source;
 use postback_domain::time::Timestamp;
@@ -12,7 +12,7 @@ use postback_engine::ports::store::Freshness;
 use postback_engine::ports::{Configuration, Unavailable};
 use rusqlite::{Connection, Result, params};
 
-use crate::catalog::{endpoint, read_endpoint, switch_off};
+use crate::catalog::{endpoint, note_secret_use, read_endpoint, switch_off};
 use crate::store::EmbeddedStore;
 use crate::writer::Kind;
 
@@ -72,6 +72,19 @@ impl Configuration for EmbeddedStore {
             self.cache.keep(generation, |cache| &mut cache.endpoints, id, Arc::clone(endpoint));
         }
         Ok(endpoint)
+    }
+
+    async fn note_secret_use(
+        &self,
+        source: SourceId,
+        secret: SecretId,
+        at: Timestamp,
+    ) -> Result<(), Unavailable> {
+        self.writer
+            .write(Kind::Progress, move |connection| {
+                note_secret_use(connection, source, secret, at)
+            })
+            .await
     }
 
     async fn switch_off(

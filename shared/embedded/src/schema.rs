@@ -6,8 +6,11 @@ use rusqlite::{Connection, TransactionBehavior};
 use crate::directory::OpenError;
 
 /// In order; never edited once released, only added to.
-const MIGRATIONS: [&str; 2] =
-    [include_str!("migrations/0001_first.sql"), include_str!("migrations/0002_idempotency.sql")];
+const MIGRATIONS: [&str; 3] = [
+    include_str!("migrations/0001_first.sql"),
+    include_str!("migrations/0002_idempotency.sql"),
+    include_str!("migrations/0003_source_secrets.sql"),
+];
 
 /// Brings the database up to date.
 pub(crate) fn migrate(connection: &mut Connection) -> Result<(), OpenError> {

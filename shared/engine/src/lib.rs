@@ -10,6 +10,7 @@
 
 pub mod accept;
 pub mod deliver;
+mod note_use;
 pub mod ports;
 pub mod redrive;
 pub mod sweep;
@@ -25,6 +26,7 @@ use postback_domain::limits::{LEASE, SWEEP_GRACE, SWEEP_PUSH};
 pub struct Engine<P> {
     ports: P,
     settings: Settings,
+    noted: note_use::Noted,
 }
 
 /// What an installation may choose.
@@ -47,7 +49,7 @@ impl Default for Settings {
 impl<P: Ports> Engine<P> {
     /// An engine over these ports.
     pub fn new(ports: P, settings: Settings) -> Self {
-        Self { ports, settings }
+        Self { ports, settings, noted: note_use::Noted::default() }
     }
 
     /// The ports, for the layers that only read.

@@ -106,6 +106,11 @@ pub fn router<P: ApiPorts>(api: Api<P>) -> Router {
             "/v1/sources/{source}",
             get(sources::read::<P>).patch(sources::patch::<P>).delete(sources::delete::<P>),
         )
+        .route(
+            "/v1/sources/{source}/secrets",
+            post(sources::secrets::create::<P>).get(sources::secrets::list::<P>),
+        )
+        .route("/v1/sources/{source}/secrets/{secret}", delete(sources::secrets::delete::<P>))
         .route("/v1/presets", get(presets::list))
         .route("/v1/endpoints", post(endpoints::create::<P>).get(endpoints::list::<P>))
         .route(

@@ -1,5 +1,6 @@
 //! Where providers post. Does as little as can be durable: read the exact bytes, have the engine
-//! verify them, hand the event to the [`Intake`], and only then answer as the provider wants it.
+//! verify them, hand the events to the [`Intake`], and only then answer as the provider wants it.
+//! A handshake is answered without any event.
 //!
 //! This is the hot path: one route, no middleware, no copy of the body. Errors say nothing that a
 //! forger could use; why a signature was refused is for our log alone.
@@ -9,28 +10,29 @@ use std::sync::Arc;
 
 use axum::Router;
 use axum::extract::{Request, State};
-use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
+use axum::http::request::Parts;
+use axum::http::{HeaderMap, HeaderValue, Method, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use axum::routing::post;
 use bytes::Bytes;
-use postback_domain::event::Event;
 use postback_domain::ids::SourceId;
 use postback_domain::limits::BODY_BYTES_MAX;
 use postback_engine::Engine;
-use postback_engine::accept::{AcceptError, Incoming};
+use postback_engine::accept::{AcceptError, Accepted, Incoming, Received};
 use postback_engine::ports::{Ports, Unavailable};
 use postback_verify::{Ack, Headers, Refusal};
 
 use crate::edge;
 use crate::problem::Problem;
 
-/// Makes an accepted event durable.
+/// Makes the events of a request durable.
 pub trait Intake: Send + Sync + 'static {
-    /// When it has answered, the event survives whatever happens next.
+    /// When it has answered, every event survives whatever happens next.
     ///
     /// # Errors
-    /// When the event may not have been kept; the provider is then asked to send it again.
-    fn take(&self, event: Arc<Event>) -> impl Future<Output = Result<(), Unavailable>> + Send;
+    /// When some event may not have been kept; the provider is then asked to send the request
+    /// again, of which those that were kept are repeats.
+    fn take(&self, accepted: &Accepted) -> impl Future<Output = Result<(), Unavailable>> + Send;
 }
 
 /// Ingest over one engine and one intake. A clone is another handle on the same.
@@ -56,24 +58,45 @@ impl<P: Ports, I: Intake> Ingest<P, I> {
         let source = source_in(request.uri().path()).ok_or(UNKNOWN_SOURCE)?;
         let (parts, body) = request.into_parts();
         let body = edge::collect(&parts.headers, body, BODY_BYTES_MAX).await?;
-        let incoming = Incoming {
-            query: parts.uri.query().unwrap_or_default(),
-            headers: &Lines(&parts.headers),
-            content_type: content_type(&parts.headers),
-            body: &body,
-        };
-        let accepted =
-            self.engine.accept(source, incoming).await.map_err(|error| refused(source, error))?;
-        self.intake.take(Arc::clone(&accepted.event)).await?;
-        Ok(acknowledged(accepted.ack()))
+        let lines = Lines(&parts.headers);
+        let received = self.engine.accept(source, incoming(&parts, &lines, &body)).await;
+        match received.map_err(|error| refused(source, error))? {
+            Received::Handshake(ack) => {
+                tracing::info!(source.id = %source, "{source} answered a handshake");
+                Ok(acknowledged(&ack))
+            }
+            Received::Events(accepted) => {
+                self.intake.take(&accepted).await?;
+                Ok(acknowledged(accepted.ack()))
+            }
+        }
+    }
+
+    /// A GET is a provider's handshake or nothing; its body is not read.
+    async fn greet(&self, request: Request) -> Result<Response, Problem> {
+        let source = source_in(request.uri().path()).filter(|_| request.method() == Method::GET);
+        let source = source.ok_or(Problem::MethodNotAllowed)?;
+        let (parts, _) = request.into_parts();
+        let (lines, body) = (Lines(&parts.headers), Bytes::new());
+        let answer = self.engine.greet(source, incoming(&parts, &lines, &body)).await?;
+        answer.as_ref().map(acknowledged).ok_or(Problem::MethodNotAllowed)
     }
 }
 
-/// The ingest route, `POST /in/{source_id}`.
+fn incoming<'a>(parts: &'a Parts, lines: &'a Lines<'a>, body: &'a Bytes) -> Incoming<'a> {
+    Incoming {
+        query: parts.uri.query().unwrap_or_default(),
+        headers: lines,
+        content_type: content_type(&parts.headers),
+        body,
+    }
+}
+
+/// The ingest route: `POST /in/{source_id}`, and `GET` where the provider's handshake is one.
 pub fn router<P: Ports, I: Intake>(ingest: Ingest<P, I>) -> Router {
-    let wrong_method = |State(ingest)| reject(ingest, Problem::MethodNotAllowed);
     Router::new()
-        .route("/in/{source}", post(answer::<P, I>).fallback(wrong_method))
+        // GET stands behind the fallback, because for most sources there is none.
+        .route("/in/{source}", post(answer).fallback(greet))
         .fallback(|State(ingest)| reject(ingest, Problem::NoSuchRoute))
         .with_state(ingest)
 }
@@ -84,6 +107,14 @@ async fn answer<P: Ports, I: Intake>(
 ) -> Response {
     let taken = async { ingest.take(request).await.unwrap_or_else(IntoResponse::into_response) };
     named(&ingest, edge::unless_it_panics(taken).await)
+}
+
+async fn greet<P: Ports, I: Intake>(
+    State(ingest): State<Ingest<P, I>>,
+    request: Request,
+) -> Response {
+    let greeted = async { ingest.greet(request).await.unwrap_or_else(IntoResponse::into_response) };
+    named(&ingest, edge::unless_it_panics(greeted).await)
 }
 
 async fn reject<P: Ports, I: Intake>(ingest: Ingest<P, I>, problem: Problem) -> Response {

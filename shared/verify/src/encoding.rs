@@ -10,6 +10,10 @@ use crate::scheme::record::SignatureEncoding;
 /// Text of one signature element. The longest real one is base64 of hexadecimal SHA-512: 172 bytes.
 pub(crate) const SIGNATURE_TEXT_BYTES_MAX: usize = 256;
 
+/// Text of one element that is an RSA signature: base64 of 8192 bits has 1,368 bytes, hexadecimal
+/// digits 2,048.
+const PUBLIC_KEY_SIGNATURE_TEXT_BYTES_MAX: usize = 2048;
+
 /// What the text of a signature element holds.
 pub(crate) enum Decoded {
     /// As many bytes as the hash gives.
@@ -40,6 +44,18 @@ impl SignatureEncoding {
             None => Decoded::Malformed,
             Some(len) if len != hash.output_bytes() => Decoded::OtherLength,
             Some(len) => Decoded::Tag(Tag::new(&bytes[..len])),
+        }
+    }
+
+    /// Decodes what may have any length.
+    pub(crate) fn decode_any(self, text: &[u8]) -> Option<Vec<u8>> {
+        if text.is_empty() || text.len() > PUBLIC_KEY_SIGNATURE_TEXT_BYTES_MAX {
+            return None;
+        }
+        match self {
+            SignatureEncoding::Hex => from_hex(text),
+            SignatureEncoding::Base64 => STANDARD.decode(text).ok(),
+            SignatureEncoding::Base64OfHex => from_hex(&STANDARD.decode(text).ok()?),
         }
     }
 

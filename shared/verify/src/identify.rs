@@ -3,6 +3,7 @@
 //! Never fails: what was signed is not thrown away because its id or type cannot be read.
 
 use std::borrow::Cow;
+use std::ops::Range;
 
 use crate::digest::Hash;
 use crate::encoding::to_hex;
@@ -34,6 +35,8 @@ pub struct Identity {
     pub id_origin: IdOrigin,
     /// The provider's name for what happened, or [`UNKNOWN_TYPE`].
     pub event_type: String,
+    /// Which bytes of the body are this event: all of them, but in a batch.
+    pub bytes: Range<usize>,
 }
 
 /// Where an event id comes from.
@@ -41,17 +44,31 @@ pub struct Identity {
 pub enum IdOrigin {
     /// Read from the request, as the scheme says.
     Provider,
-    /// SHA-256 of the body in lower-case hexadecimal. The same on a repeat only if the provider
-    /// sends identical bytes.
+    /// SHA-256 of the event's bytes in lower-case hexadecimal. The same on a repeat only if the
+    /// provider sends identical bytes.
     BodyHash,
 }
 
 impl Scheme {
-    /// Reads id and type. Call it on a request that has been verified.
+    /// Reads id and type of every event in a request: one, or the items of a batch. Call it on a
+    /// request that has been verified. A batch that cannot be taken apart is one event, whose id
+    /// and type cannot be read.
     ///
     /// The body is read as JSON once, and only if the scheme has pointers into it. When a key is
     /// given twice, the last one counts.
-    pub fn identify(&self, request: &Request<'_>) -> Identity {
+    pub fn identify(&self, request: &Request<'_>) -> Vec<Identity> {
+        let Some(batch) = &self.batch else { return vec![self.identify_one(request)] };
+        let Some(items) = batch.items(request.body) else {
+            return vec![Identity::unread(request.body)];
+        };
+        let identities = items.into_iter().map(|bytes| {
+            let item = Request { body: &request.body[bytes.clone()], ..*request };
+            Identity { bytes, ..self.identify_one(&item) }
+        });
+        identities.collect()
+    }
+
+    fn identify_one(&self, request: &Request<'_>) -> Identity {
         let json = if self.identity_pointers.is_empty() {
             None
         } else {
@@ -61,12 +78,27 @@ impl Scheme {
             |selector: &Selector, bytes_max| selector.read(request, json.as_ref(), bytes_max);
         let (provider_event_id, id_origin) = match read(&self.id, EVENT_ID_BYTES_MAX) {
             Some(id) => (id, IdOrigin::Provider),
-            None => (to_hex(Hash::Sha256.of(request.body).as_bytes()), IdOrigin::BodyHash),
+            None => (hash_of(request.body), IdOrigin::BodyHash),
         };
         let event_type =
             read(&self.event_type, EVENT_TYPE_BYTES_MAX).unwrap_or_else(|| UNKNOWN_TYPE.to_owned());
-        Identity { provider_event_id, id_origin, event_type }
+        Identity { provider_event_id, id_origin, event_type, bytes: 0..request.body.len() }
     }
+}
+
+impl Identity {
+    fn unread(body: &[u8]) -> Self {
+        Self {
+            provider_event_id: hash_of(body),
+            id_origin: IdOrigin::BodyHash,
+            event_type: UNKNOWN_TYPE.to_owned(),
+            bytes: 0..body.len(),
+        }
+    }
+}
+
+fn hash_of(bytes: &[u8]) -> String {
+    to_hex(Hash::Sha256.of(bytes).as_bytes())
 }
 
 impl Selector {
@@ -139,7 +171,7 @@ mod tests {
         ];
         let request =
             Request { query: "q=q%201&r=1&r=1", headers: &headers, body: body.as_bytes() };
-        let identity = scheme(id, id).identify(&request);
+        let identity = scheme(id, id).identify(&request).remove(0);
         match expected {
             Some(expected) => {
                 assert_eq!(identity.provider_event_id, expected);
@@ -185,7 +217,8 @@ mod tests {
         let identify = |bytes: usize| {
             let body = format!(r#"{{"id":"{}"}}"#, "x".repeat(bytes));
             let request = Request { query: "", headers: &[("", ""); 0], body: body.as_bytes() };
-            let identity = scheme(r#"["json:/id"]"#, r#"["json:/id"]"#).identify(&request);
+            let identity =
+                scheme(r#"["json:/id"]"#, r#"["json:/id"]"#).identify(&request).remove(0);
             (identity.id_origin, identity.event_type.len())
         };
         let unknown = UNKNOWN_TYPE.len();

@@ -64,6 +64,11 @@ impl<'r> Inputs<'r> {
         Ok(Self { request, config, json })
     }
 
+    /// A body in which nothing is read.
+    pub(crate) fn without_json(request: &'r Request<'r>, config: &'r Config) -> Self {
+        Self { request, config, json: None }
+    }
+
     pub(crate) fn request(&self) -> &'r Request<'r> {
         self.request
     }

@@ -7,6 +7,7 @@
 //! - Strings are decoded, numbers are the literal in the body (`10.50` stays `10.50`), booleans are
 //!   `true` and `false`. `null`, objects and arrays count as absent.
 //! - The whole body must be one JSON document in UTF-8 without a byte-order mark.
+//! - Where a value is wanted as it is written, it is its bytes, whatever kind of value it is.
 //! - A key given twice: the last one wins, as in the parsers of browsers, Node, Python and Ruby, so
 //!   what is read here is what the merchant will read. [`Values::ambiguous`] says that it happened.
 
@@ -37,6 +38,8 @@ pub(crate) struct Slot(usize);
 #[derive(Debug)]
 pub(crate) struct Values<'a> {
     values: Vec<Option<Cow<'a, str>>>,
+    /// Values are kept as they are written.
+    as_written: bool,
     ambiguous: bool,
 }
 
@@ -90,10 +93,20 @@ impl Pointers {
 
     /// One pass over `body`.
     pub(crate) fn read<'a>(&self, body: &'a [u8]) -> Result<Values<'a>, NotJson> {
+        self.pass(body, false)
+    }
+
+    /// One pass over `body` for [`Values::written`].
+    pub(crate) fn read_written<'a>(&self, body: &'a [u8]) -> Result<Values<'a>, NotJson> {
+        self.pass(body, true)
+    }
+
+    fn pass<'a>(&self, body: &'a [u8], as_written: bool) -> Result<Values<'a>, NotJson> {
         // Skipped strings are not checked for UTF-8 by the parser, and a document with a broken one
         // is not JSON; checking first also lets the parser trust the text.
         let text = std::str::from_utf8(body).map_err(|_| NotJson)?;
-        let mut values = Values { values: vec![None; self.written.len()], ambiguous: false };
+        let values = vec![None; self.written.len()];
+        let mut values = Values { values, as_written, ambiguous: false };
         read_node(&self.root, text, &mut values)?;
         Ok(values)
     }
@@ -103,6 +116,14 @@ impl<'a> Values<'a> {
     /// What stands at a pointer, if it is a string, a number or a boolean.
     pub(crate) fn get(&self, slot: Slot) -> Option<&Cow<'a, str>> {
         self.values[slot.0].as_ref()
+    }
+
+    /// What stands at a pointer, byte by byte.
+    pub(crate) fn written(&self, slot: Slot) -> Option<&'a str> {
+        match self.values[slot.0] {
+            Some(Cow::Borrowed(written)) if self.as_written => Some(written),
+            _ => None,
+        }
     }
 
     /// Whether some key on the way to a pointer was given twice in one object.
@@ -128,6 +149,12 @@ impl Node {
         }
         self.children.iter().for_each(|child| child.node.clear(values));
     }
+}
+
+/// The elements of an array as they are written; nothing if it is none or has more than `max`.
+pub(crate) fn elements(array: &str, max: usize) -> Option<Vec<&str>> {
+    let elements: Vec<&RawValue> = serde_json::from_str(array).ok()?;
+    (elements.len() <= max).then(|| elements.into_iter().map(RawValue::get).collect())
 }
 
 fn unescape(token: &str) -> Option<String> {
@@ -172,7 +199,7 @@ impl<'de> DeserializeSeed<'de> for Visit<'_, '_, 'de> {
             return Inner { node, values }.deserialize(deserializer);
         };
         let raw = <&'de RawValue as serde::Deserialize>::deserialize(deserializer)?.get();
-        values.values[slot] = scalar(raw);
+        values.values[slot] = if values.as_written { Some(raw.into()) } else { scalar(raw) };
         // Rare: one pointer is the beginning of another. The value is then walked a second time.
         if !node.children.is_empty() && raw.starts_with(['{', '[']) {
             read_node(node, raw, values).map_err(|NotJson| not_json())?;

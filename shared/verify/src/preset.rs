@@ -35,6 +35,8 @@ pub struct Preset {
     /// Whether an old request is refused by its timestamp unless configured otherwise. If not, only
     /// the event id tells a replay.
     pub replay_protection: bool,
+    /// What the provider takes as an answer, how fast it wants it, and how it tries again.
+    pub expects: String,
     /// What whoever uses this preset should know, a sentence or two each.
     pub caveats: Vec<String>,
     /// The scheme.
@@ -53,6 +55,7 @@ struct Record<'a> {
     confidence: String,
     covers_body: bool,
     replay_protection: bool,
+    expects: String,
     caveats: Vec<String>,
     #[serde(borrow)]
     scheme: &'a RawValue,
@@ -98,7 +101,8 @@ impl Preset {
     ///
     /// # Errors
     /// [`SampleError`] if `id` is not one a sample can carry.
-    /// [`SampleError::Sign`] if secret or configuration do not fit the scheme.
+    /// [`SampleError::Sign`] if secret or configuration do not fit the scheme, or if nobody but the
+    /// provider [can sign](Scheme::takes_public_key).
     pub fn signed_sample(
         &self,
         sample: &Sample,
@@ -128,6 +132,7 @@ impl Preset {
             confidence: record.confidence,
             covers_body: record.covers_body,
             replay_protection: record.replay_protection,
+            expects: record.expects,
             caveats: record.caveats,
             scheme: Arc::new(Scheme::parse(record.scheme.get())?),
             samples: record

@@ -1,9 +1,8 @@
 //! A verification scheme: the record a preset or an operator gives, parsed once into the types the
 //! interpreter walks. Nothing is looked up or re-parsed per request.
 //!
-//! The record is JSON. A field nobody knows, a field that means nothing beside the others, and a
-//! field of the vocabulary that is not implemented yet are all refused by name: a scheme never
-//! verifies less than its record says.
+//! The record is JSON. A field nobody knows and a field that means nothing beside the others are
+//! refused by name: a scheme never verifies less than its record says.
 
 mod fields;
 mod parse;
@@ -11,6 +10,8 @@ pub(crate) mod record;
 
 pub use fields::SchemeError;
 
+use crate::batch::Batch;
+use crate::handshake::Handshake;
 use crate::json::Pointers;
 use crate::template::Template;
 use record::{Kind, Selector, SignaturePlace, TimeRule};
@@ -32,6 +33,11 @@ pub struct Scheme {
     pub(crate) event_type: Selector,
     /// What identification reads from a JSON body.
     pub(crate) identity_pointers: Pointers,
+    /// Where the events of one request are, if it may carry several.
+    pub(crate) batch: Option<Batch>,
+    pub(crate) handshakes: Vec<Handshake>,
+    /// What handshakes read from a JSON body.
+    pub(crate) handshake_pointers: Pointers,
     ack: Ack,
 }
 
@@ -72,6 +78,11 @@ impl Scheme {
             Kind::Signed(signed) => signed.texts.iter().all(Template::covers_body),
             Kind::Token | Kind::Basic => false,
         }
+    }
+
+    /// Whether one request may carry several events.
+    pub fn is_batch(&self) -> bool {
+        self.batch.is_some()
     }
 
     /// Whether a signed timestamp can be read as a time, so that a [`Tolerance`](crate::Tolerance)

@@ -8,13 +8,15 @@ use base64::engine::general_purpose::STANDARD;
 
 use crate::digest::same;
 use crate::encoding;
+use crate::public_key::PublicKey;
 use crate::scheme::Scheme;
-use crate::scheme::record::{KeyEncoding, KeyRule, Kind};
+use crate::scheme::record::{Algorithm, KeyEncoding, KeyRule, Kind, SignedText};
 
-/// Bytes in a secret. Providers issue well under 200; PEM keys, which come later, stay below this.
+/// Bytes in a secret. Providers issue well under 200; the PEM of the largest RSA key taken has
+/// about 1,500.
 pub const SECRET_BYTES_MAX: usize = 8 * 1024;
 
-/// A signing secret, a token or `user:password`, as the provider shows it.
+/// A signing secret, a token, `user:password` or a PEM public key, as the provider shows it.
 ///
 /// Compares in constant time and shows nothing of itself in `Debug`.
 #[derive(Clone)]
@@ -34,14 +36,37 @@ pub enum SecretError {
     #[error("secret must be base64 in the standard alphabet with padding")]
     NotBase64,
     /// The scheme takes the key as hexadecimal digits.
-    #[error("secret must be an even number of hexadecimal digits")]
+    #[error("secret must consist of hexadecimal digits only")]
     NotHex,
+    /// The same, and one digit is missing or too many.
+    #[error("secret has an odd number of hexadecimal digits: it is cut short or has one too many")]
+    OddHex,
     /// HTTP Basic needs a user and a password.
     #[error("secret must have the form `user:password`")]
     NotUserAndPassword,
-    /// Header values are trimmed, so such a token can never match.
-    #[error("secret must not begin or end with a space or a tab")]
+    /// No provider issues such a secret; it was pasted with something around it.
+    #[error("secret must not begin or end with white space")]
     SurroundingBlanks,
+    /// The scheme takes a public key.
+    #[error("secret must be a public key in PEM: `-----BEGIN PUBLIC KEY-----` and so on")]
+    NotPem,
+    /// PEM of something else, or damaged.
+    #[error("secret is PEM and holds no RSA public key that can be read")]
+    NotPublicKey,
+    /// A private key has no business here.
+    #[error("secret is a private key; the scheme needs the public one, and nobody else this one")]
+    PrivateKey,
+    /// The key is inside of it.
+    #[error(
+        "secret is a certificate; the scheme needs the public key in it: `openssl x509 -pubkey`"
+    )]
+    Certificate,
+    /// A public key of another kind.
+    #[error("secret is a public key, but not of RSA")]
+    NotRsa,
+    /// Shorter keys can be broken, longer ones cost too much.
+    #[error("secret must be an RSA key of 1024 to 8192 bits")]
+    KeySize,
 }
 
 impl Secret {
@@ -83,34 +108,45 @@ impl Scheme {
         if text.is_empty() {
             return Err(SecretError::Empty);
         }
+        if text.trim() != text && !self.takes_public_key() {
+            return Err(SecretError::SurroundingBlanks);
+        }
         match &self.kind {
-            Kind::Signed(signed) => match &signed.key {
-                Some(key) => key.derive(secret).map(drop),
-                None => Ok(()),
-            },
-            Kind::Token if text.trim_matches([' ', '\t']) != text => {
-                Err(SecretError::SurroundingBlanks)
+            Kind::Signed(SignedText { algorithm: Algorithm::Hmac(key), .. }) => {
+                key.derive(secret).map(drop)
             }
-            Kind::Token => Ok(()),
+            Kind::Signed(SignedText { algorithm: Algorithm::Rsa(_), .. }) => {
+                PublicKey::parse(text).map(drop)
+            }
             Kind::Basic if !text.contains(':') => Err(SecretError::NotUserAndPassword),
-            Kind::Basic => Ok(()),
+            Kind::Signed(SignedText { algorithm: Algorithm::Digest, .. })
+            | Kind::Token
+            | Kind::Basic => Ok(()),
         }
     }
 
-    /// A well-formed secret for tests and demonstrations, made of the caller's randomness.
-    pub fn make_secret(&self, random: &[u8; 32]) -> Secret {
+    /// Whether a secret is a provider's public key: requests can be verified with it and not be
+    /// made.
+    pub fn takes_public_key(&self) -> bool {
+        matches!(&self.kind, Kind::Signed(SignedText { algorithm: Algorithm::Rsa(_), .. }))
+    }
+
+    /// A well-formed secret for tests and demonstrations, made of the caller's randomness. There is
+    /// none for a scheme that [takes a public key](Self::takes_public_key).
+    pub fn make_secret(&self, random: &[u8; 32]) -> Option<Secret> {
         let hex = encoding::to_hex(random);
-        let key = match &self.kind {
-            Kind::Signed(signed) => signed.key.as_ref(),
-            Kind::Token | Kind::Basic => None,
+        let text = match &self.kind {
+            Kind::Basic => format!("postback:{hex}"),
+            Kind::Token => hex,
+            Kind::Signed(signed) => match &signed.algorithm {
+                Algorithm::Rsa(_) => return None,
+                Algorithm::Hmac(KeyRule { encoding: KeyEncoding::Base64, strip, .. }) => {
+                    format!("{}{}", strip.as_deref().unwrap_or_default(), STANDARD.encode(random))
+                }
+                Algorithm::Hmac(_) | Algorithm::Digest => hex,
+            },
         };
-        Secret(match (&self.kind, key) {
-            (Kind::Basic, _) => format!("postback:{hex}"),
-            (_, Some(KeyRule { encoding: KeyEncoding::Base64, strip, .. })) => {
-                format!("{}{}", strip.as_deref().unwrap_or_default(), STANDARD.encode(random))
-            }
-            _ => hex,
-        })
+        Some(Secret(text))
     }
 }
 
@@ -126,7 +162,9 @@ impl KeyRule {
                 STANDARD.decode(text).map_err(|_| SecretError::NotBase64)?.into()
             }
             KeyEncoding::Hex => {
-                encoding::from_hex(text.as_bytes()).ok_or(SecretError::NotHex)?.into()
+                let is_hex = text.bytes().all(|digit| digit.is_ascii_hexdigit());
+                let error = if is_hex { SecretError::OddHex } else { SecretError::NotHex };
+                encoding::from_hex(text.as_bytes()).ok_or(error)?.into()
             }
         };
         match self.prehash {

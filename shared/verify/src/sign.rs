@@ -2,6 +2,7 @@
 
 use std::borrow::Cow;
 use std::fmt;
+use std::ops::Range;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
@@ -63,14 +64,24 @@ pub enum SignError {
     /// The signature belongs into the JSON body, and nothing says where.
     #[error("body does not hold `{SIGNATURE_PLACEHOLDER}` where the signature belongs")]
     NoPlaceInBody,
+    /// Only the provider has the private key.
+    #[error(
+        "cannot sign: the scheme takes a public key, and only the provider has the private one"
+    )]
+    PublicKey,
 }
 
 impl Scheme {
-    /// Signs a request as the provider would, at the first place of the scheme.
+    /// Signs a request as the provider would, at the first place of the scheme; items that are
+    /// signed one by one, each.
     ///
     /// # Errors
-    /// [`SignError`] if the secret has the wrong form or a part of the signed text is absent.
+    /// [`SignError`] if the secret has the wrong form, if a part of the signed text is absent, if
+    /// nobody but the provider can sign.
     pub fn sign(&self, input: &SignInput<'_>) -> Result<Signed, SignError> {
+        if self.takes_public_key() {
+            return Err(SignError::PublicKey);
+        }
         self.check_secret(input.secret)?;
         let mut signed = Signed {
             headers: input.headers.to_vec(),
@@ -88,16 +99,29 @@ impl Scheme {
         }
         // A parsed scheme has at least one place.
         let Some(place) = self.places.first() else { return Err(Refusal::MissingSignature.into()) };
-        let signature = match &self.kind {
-            Kind::Basic => format!("Basic {}", STANDARD.encode(input.secret.expose())),
-            Kind::Token => self.compose(place, input.secret.expose(), &timestamp, input.config)?,
-            Kind::Signed(text) => {
-                let tag = self.signature(text, place, &signed, input, &timestamp)?;
-                self.compose(place, &tag, &timestamp, input.config)?
-            }
-        };
-        signed.attach(&place.from, &signature)?;
+        // From the last to the first, so that what is put into one does not move the others.
+        for item in self.signed_parts(&signed.body)?.into_iter().rev() {
+            let signature = match &self.kind {
+                Kind::Basic => format!("Basic {}", STANDARD.encode(input.secret.expose())),
+                Kind::Token => {
+                    self.compose(place, input.secret.expose(), &timestamp, input.config)?
+                }
+                Kind::Signed(text) => {
+                    let tag = self.signature(text, place, &signed, &item, input, &timestamp)?;
+                    self.compose(place, &tag, &timestamp, input.config)?
+                }
+            };
+            signed.attach(&place.from, &item, &signature)?;
+        }
         Ok(signed)
+    }
+
+    /// The parts of a body that have a signature of their own: all of it, or each item.
+    fn signed_parts(&self, body: &[u8]) -> Result<Vec<Range<usize>>, Refusal> {
+        match self.batch.as_ref().filter(|batch| batch.is_signed_apart) {
+            None => Ok(std::iter::once(0..body.len()).collect()),
+            Some(batch) => batch.items(body).ok_or(Refusal::MalformedBody),
+        }
     }
 
     fn timestamp_text(&self, at: UnixTime) -> String {
@@ -113,11 +137,12 @@ impl Scheme {
         signed: &SignedText,
         place: &SignaturePlace,
         request: &Signed,
+        item: &Range<usize>,
         input: &SignInput<'_>,
         timestamp: &str,
     ) -> Result<String, SignError> {
-        let request =
-            Request { query: &request.query, headers: &request.headers, body: &request.body };
+        let Signed { headers, query, body } = request;
+        let request = Request { query, headers, body: &body[item.clone()] };
         let inputs = Inputs::read(&request, &self.signed_pointers, input.config)?;
         let timestamp = match self.time.as_ref().map(|time| &time.from) {
             Some(TimeSource::Input(place)) => {
@@ -154,7 +179,12 @@ impl fmt::Debug for Signed {
 }
 
 impl Signed {
-    fn attach(&mut self, place: &Input, signature: &str) -> Result<(), SignError> {
+    fn attach(
+        &mut self,
+        place: &Input,
+        item: &Range<usize>,
+        signature: &str,
+    ) -> Result<(), SignError> {
         match place {
             Input::Header(name) => self.set_header(name, signature),
             Input::Query(name) => self.add_parameter(name, signature),
@@ -166,8 +196,9 @@ impl Signed {
             }
             Input::Json(_) => {
                 let marker = SIGNATURE_PLACEHOLDER.as_bytes();
-                let start = self.body.windows(marker.len()).position(|window| window == marker);
-                let start = start.ok_or(SignError::NoPlaceInBody)?;
+                let mut windows = self.body[item.clone()].windows(marker.len());
+                let start = windows.position(|window| window == marker);
+                let start = item.start + start.ok_or(SignError::NoPlaceInBody)?;
                 self.body.splice(start..start + marker.len(), signature.bytes());
             }
         }

@@ -15,7 +15,7 @@ use crate::digest::Tag;
 use crate::encoding::Decoded;
 use crate::refusal::Refusal;
 use crate::request::trim;
-use crate::scheme::record::{ElementForm, Kind, PairKey, Prefix, SignaturePlace, Take};
+use crate::scheme::record::{Algorithm, ElementForm, Kind, PairKey, Prefix, SignaturePlace, Take};
 
 /// Signatures looked at in one request, over all places and lines. Rotation needs two or three.
 pub const SIGNATURES_MAX: usize = 16;
@@ -23,6 +23,8 @@ pub const SIGNATURES_MAX: usize = 16;
 /// Something a sender offers as proof.
 pub(crate) enum Claim<'v> {
     Tag(Tag),
+    /// Of a length that only the key knows.
+    Signature(Vec<u8>),
     Credential(Cow<'v, [u8]>),
 }
 
@@ -149,8 +151,8 @@ impl SignaturePlace {
         kind: &Kind,
         claims: &mut Claims<'v>,
     ) -> Result<(), Refusal> {
-        let hash = match kind {
-            Kind::Signed(signed) => Some(signed.hash),
+        let signed = match kind {
+            Kind::Signed(signed) => Some(signed),
             Kind::Token => None,
             Kind::Basic => {
                 return match basic_credentials(element) {
@@ -177,15 +179,21 @@ impl SignaturePlace {
             }
             None => element,
         };
-        match hash.map(|hash| self.encoding.decode(element, hash)) {
-            None if element.is_empty() => Ok(()),
-            None => claims.add(Claim::Credential(element.into())),
-            Some(Decoded::Tag(tag)) => claims.add(Claim::Tag(tag)),
-            Some(Decoded::OtherLength) => {
+        let Some(signed) = signed else {
+            let is_empty = element.is_empty();
+            return if is_empty { Ok(()) } else { claims.add(Claim::Credential(element.into())) };
+        };
+        if matches!(signed.algorithm, Algorithm::Rsa(_)) {
+            let signature = self.encoding.decode_any(element);
+            return signature.map_or(Ok(()), |signature| claims.add(Claim::Signature(signature)));
+        }
+        match self.encoding.decode(element, signed.hash) {
+            Decoded::Tag(tag) => claims.add(Claim::Tag(tag)),
+            Decoded::OtherLength => {
                 claims.well_formed = true;
                 Ok(())
             }
-            Some(Decoded::Malformed) => Ok(()),
+            Decoded::Malformed => Ok(()),
         }
     }
 }

@@ -4,6 +4,8 @@
 //! `{config:NAME}`; `{json:/pointer?}` is the empty text when absent; `[[ … ]]` is a segment that
 //! vanishes when any input in it is absent; everything else stands for itself.
 
+use std::borrow::Cow;
+
 use crate::input::{Input, Inputs};
 use crate::json::Pointers;
 use crate::refusal::Refusal;
@@ -86,6 +88,25 @@ impl Template {
         Ok(())
     }
 
+    /// The filled text in one piece, for what cannot be fed: the body itself if it is nothing else.
+    pub(crate) fn bytes<'r>(&self, filling: &Filling<'r>) -> Result<Cow<'r, [u8]>, Refusal> {
+        if let [Segment { optional: false, parts }] = self.segments.as_slice()
+            && let [Part::Body] = parts.as_slice()
+        {
+            return Ok(filling.inputs.body().into());
+        }
+        let mut bytes = Vec::new();
+        self.feed(filling, &mut |piece| bytes.extend_from_slice(piece))?;
+        Ok(bytes.into())
+    }
+
+    /// Whether the text is one input and nothing else.
+    pub(crate) fn is_only(&self, wanted: &Input) -> bool {
+        let mut parts = self.parts();
+        matches!(parts.next(), Some(Part::Input { input, .. }) if input == wanted)
+            && parts.next().is_none()
+    }
+
     pub(crate) fn covers_body(&self) -> bool {
         self.has(|part| matches!(part, Part::Body))
     }
@@ -101,6 +122,11 @@ impl Template {
 
     pub(crate) fn has_secret(&self) -> bool {
         self.has(|part| matches!(part, Part::Secret))
+    }
+
+    /// As [`has_secret`](Self::has_secret), or in a segment that may vanish.
+    pub(crate) fn mentions_secret(&self) -> bool {
+        self.parts().any(|part| matches!(part, Part::Secret))
     }
 
     /// Whether the text depends on the request at all.

@@ -4,28 +4,41 @@
 //! form of the timestamp, inputs of the signed text, the signature itself, and the clock last, so
 //! that nobody without a secret learns what time it is here.
 
-use std::borrow::Cow;
+use std::borrow::{Borrow, Cow};
 use std::time::Duration;
 
 use crate::bounded::Bounded;
 use crate::config::Config;
 use crate::digest::{Hasher, Tag, same};
 use crate::input::{Input, Inputs};
+use crate::public_key::{PublicKey, RsaHash};
 use crate::refusal::Refusal;
 use crate::request::{Request, trim};
 use crate::scheme::Scheme;
-use crate::scheme::record::{Kind, SelectorPart, SignaturePlace, SignedText, TimeSource, TimeUnit};
+use crate::scheme::record::{
+    Algorithm, Kind, SelectorPart, SignaturePlace, SignedText, TimeRule, TimeSource, TimeUnit,
+};
 use crate::secret::{Secret, SecretError};
 use crate::signature::{Claim, Claims, SIGNATURES_MAX};
 use crate::template::{Filling, Template};
-use crate::time::{Tolerance, UnixTime};
+use crate::time::{Tolerance, UnixTime, decimal};
+
+/// Secrets looked at; further ones are not. Rotation needs two or three.
+pub const SECRETS_MAX: usize = 64;
 
 /// What is known of a request whose signature is right.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-#[non_exhaustive]
 pub struct Verified {
-    /// Which of the given secrets matched, counted from 0.
-    pub secret_index: usize,
+    /// One bit for each secret.
+    matched: u64,
+}
+
+impl Verified {
+    /// Which of the given secrets matched, counted from 0. Several only if the items of a batch are
+    /// signed one by one, and not all with the same.
+    pub fn secret_indexes(self) -> impl Iterator<Item = usize> {
+        (0..SECRETS_MAX).filter(move |index| self.matched & 1 << index != 0)
+    }
 }
 
 /// The values found at the places of a scheme, each with its place.
@@ -42,18 +55,41 @@ impl Scheme {
     ///
     /// Any secret may match; the order says nothing. A secret that does not have the form the
     /// scheme needs is passed over, so that one bad entry does not lock a source out.
+    /// Where the items of a batch are signed one by one, every one must verify.
     /// Time is linear in the request. No allocation happens for header signatures with a text key.
     ///
     /// # Errors
     /// A [`Refusal`]; it never says anything about the secrets.
-    pub fn verify(
+    pub fn verify<S: Borrow<Secret>>(
         &self,
         request: &Request<'_>,
-        secrets: &[Secret],
+        secrets: &[S],
         config: &Config,
         tolerance: Tolerance,
         now: UnixTime,
     ) -> Result<Verified, Refusal> {
+        let Some(batch) = self.batch.as_ref().filter(|batch| batch.is_signed_apart) else {
+            let secret = self.verify_one(request, secrets, config, tolerance, now)?;
+            return Ok(Verified { matched: 1 << secret });
+        };
+        let items = batch.items(request.body).ok_or(Refusal::MalformedBody)?;
+        let mut matched = 0;
+        for item in items {
+            let request = Request { body: &request.body[item], ..*request };
+            matched |= 1 << self.verify_one(&request, secrets, config, tolerance, now)?;
+        }
+        Ok(Verified { matched })
+    }
+
+    /// The position of the secret that matched.
+    fn verify_one<S: Borrow<Secret>>(
+        &self,
+        request: &Request<'_>,
+        secrets: &[S],
+        config: &Config,
+        tolerance: Tolerance,
+        now: UnixTime,
+    ) -> Result<usize, Refusal> {
         let inputs = Inputs::read(request, &self.signed_pointers, config)?;
         self.refuse_repeated_id(&inputs)?;
         let values = self.signature_values(&inputs)?;
@@ -64,7 +100,7 @@ impl Scheme {
         if let Some(number) = timestamp.and_then(|timestamp| timestamp.number) {
             self.check_age(number, tolerance, now)?;
         }
-        Ok(Verified { secret_index })
+        Ok(secret_index)
     }
 
     /// The id decides what counts as a repeat, so there must be no doubt which one it is.
@@ -134,31 +170,28 @@ impl Scheme {
         if time.opaque {
             return Ok(Some(Timestamp { text, number: None }));
         }
-        let number = digits(&text).ok_or(Refusal::MalformedTimestamp)?;
+        let number = time.number(&text).ok_or(Refusal::MalformedTimestamp)?;
         Ok(Some(Timestamp { text, number: Some(number) }))
     }
 
-    fn matching_secret(
+    fn matching_secret<S: Borrow<Secret>>(
         &self,
         inputs: &Inputs<'_>,
         claims: &Claims<'_>,
         timestamp: Option<&[u8]>,
-        secrets: &[Secret],
+        secrets: &[S],
     ) -> Result<usize, Refusal> {
         let mut any_usable = false;
-        for (index, secret) in secrets.iter().enumerate() {
+        for (index, secret) in secrets.iter().map(S::borrow).take(SECRETS_MAX).enumerate() {
             if secret.expose().is_empty() {
                 continue;
             }
             let filling = Filling { inputs, timestamp, secret };
             let is_match = match &self.kind {
-                Kind::Signed(signed) => {
-                    let Ok(hasher) = signed.hasher(secret) else { continue };
-                    any_of(&signed.texts, |text| {
-                        let tag = text.tag(hasher.clone(), &filling)?;
-                        Ok(claims.iter().any(|claim| claim.is_tag(&tag)))
-                    })?
-                }
+                Kind::Signed(signed) => match self.is_signed(signed, claims, &filling) {
+                    None => continue,
+                    Some(is_match) => is_match?,
+                },
                 Kind::Token | Kind::Basic => {
                     claims.iter().any(|claim| claim.is_credential(secret.expose().as_bytes()))
                 }
@@ -171,6 +204,27 @@ impl Scheme {
         Err(if any_usable { Refusal::SignatureMismatch } else { Refusal::NoUsableSecret })
     }
 
+    /// Whether some claim is a signature of some text; nothing if the secret cannot make one.
+    fn is_signed(
+        &self,
+        signed: &SignedText,
+        claims: &Claims<'_>,
+        filling: &Filling<'_>,
+    ) -> Option<Result<bool, Refusal>> {
+        if let Algorithm::Rsa(hash) = signed.algorithm {
+            let key = PublicKey::parse(filling.secret.expose()).ok()?;
+            return Some(any_of(&signed.texts, |text| {
+                let message = text.bytes(filling)?;
+                Ok(claims.iter().any(|claim| claim.is_signature(&key, hash, &message)))
+            }));
+        }
+        let hasher = signed.hasher(filling.secret).ok()?;
+        Some(any_of(&signed.texts, |text| {
+            let tag = text.tag(hasher.clone(), filling)?;
+            Ok(claims.iter().any(|claim| claim.is_tag(&tag)) && !self.is_challenge(text, filling))
+        }))
+    }
+
     fn check_age(&self, number: u64, tolerance: Tolerance, now: UnixTime) -> Result<(), Refusal> {
         let Some(time) = &self.time else { return Ok(()) };
         let tolerance = match tolerance {
@@ -181,8 +235,8 @@ impl Scheme {
         let Some(tolerance) = tolerance else { return Ok(()) };
         // Compared in the unit of the timestamp: a sender of whole seconds knows no fractions.
         let (now, distance): (u64, fn(u64) -> Duration) = match time.unit {
-            TimeUnit::Millis => (now.as_millis(), Duration::from_millis),
-            TimeUnit::Seconds | TimeUnit::Rfc3339 => (now.as_secs(), Duration::from_secs),
+            TimeUnit::Millis | TimeUnit::Rfc3339 => (now.as_millis(), Duration::from_millis),
+            TimeUnit::Seconds => (now.as_secs(), Duration::from_secs),
         };
         if distance(now.abs_diff(number)) <= tolerance {
             Ok(())
@@ -197,10 +251,20 @@ impl Scheme {
 impl SignedText {
     /// A hash to feed the signed text to, keyed with the secret if it is a MAC.
     pub(crate) fn hasher(&self, secret: &Secret) -> Result<Hasher, SecretError> {
-        Ok(match &self.key {
-            Some(key) => self.hash.keyed(&key.derive(secret)?),
-            None => self.hash.plain(),
+        Ok(match &self.algorithm {
+            Algorithm::Hmac(key) => self.hash.keyed(&key.derive(secret)?),
+            Algorithm::Digest | Algorithm::Rsa(_) => self.hash.plain(),
         })
+    }
+}
+
+impl TimeRule {
+    /// The time in the unit of the rule; of RFC 3339, in milliseconds.
+    fn number(&self, text: &[u8]) -> Option<u64> {
+        match self.unit {
+            TimeUnit::Seconds | TimeUnit::Millis => decimal(text),
+            TimeUnit::Rfc3339 => UnixTime::of_rfc3339(text).map(UnixTime::as_millis),
+        }
     }
 }
 
@@ -215,6 +279,10 @@ impl Template {
 impl Claim<'_> {
     fn is_tag(&self, expected: &Tag) -> bool {
         matches!(self, Claim::Tag(tag) if tag.matches(expected))
+    }
+
+    fn is_signature(&self, key: &PublicKey, hash: RsaHash, message: &[u8]) -> bool {
+        matches!(self, Claim::Signature(bytes) if key.has_signed(hash, message, bytes))
     }
 
     fn is_credential(&self, expected: &[u8]) -> bool {
@@ -232,18 +300,6 @@ fn any_of<T>(
         }
     }
     Ok(false)
-}
-
-/// A number of ASCII digits and nothing else. One too large to hold is as far in the future as can
-/// be said.
-fn digits(text: &[u8]) -> Option<u64> {
-    if text.is_empty() {
-        return None;
-    }
-    text.iter().try_fold(0_u64, |number, digit| {
-        let digit = digit.is_ascii_digit().then(|| u64::from(digit - b'0'))?;
-        Some(number.saturating_mul(10).saturating_add(digit))
-    })
 }
 
 #[cfg(test)]

@@ -68,6 +68,7 @@ macro_rules! suite {
             every_field_survives,
             changes_are_seen_at_once,
             switching_off_happens_once,
+            uses_of_secrets_are_noted,
         ]);
         $crate::suite!(@cases $fresh, catalog: [
             owners_must_exist,

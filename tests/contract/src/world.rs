@@ -14,7 +14,7 @@ use postback_domain::ids::{DeliveryId, EndpointId, EventId, KeyId, MerchantId, S
 use postback_domain::key::{ApiKey, Scope, Token};
 use postback_domain::merchant::Merchant;
 use postback_domain::signing::SigningSecret;
-use postback_domain::source::{SchemeChoice, Source, Tolerance};
+use postback_domain::source::{SchemeChoice, Source, SourceSecret, Tolerance};
 use postback_domain::text::Label;
 use postback_domain::time::Timestamp;
 use postback_engine::ports::history::PageRequest;
@@ -203,12 +203,18 @@ pub fn source(number: u128) -> Source {
         merchant_id: MERCHANT,
         name: None,
         scheme: SchemeChoice::preset("stripe").unwrap(),
-        secrets: vec![Secret::new("whsec_one")],
+        secrets: secrets(number, &["whsec_one"]),
         config: Config::default(),
         tolerance: Tolerance::SchemeDefault,
         created_at: NOW,
         revision: 1,
     }
+}
+
+/// Secrets of such a source, set when it was created.
+pub fn secrets(number: u128, texts: &[&str]) -> Vec<SourceSecret> {
+    let texts = texts.iter().copied().map(Secret::new);
+    SourceSecret::set(SourceId::from_bits(number), 1, NOW, texts)
 }
 
 /// A key of [`MERCHANT`].

@@ -20,7 +20,6 @@ use postback_domain::source::{SchemeChoice, Source};
 use postback_engine::ports::catalog::Catalog as _;
 use postback_engine::ports::history::{EventSummary, History as _};
 use postback_engine::{Engine, Settings};
-use postback_verify::Secret;
 use serde_json::Value;
 use tempfile::TempDir;
 
@@ -28,7 +27,7 @@ pub use ports::{RecordingQueue, StageClock, StagePorts};
 pub use postback_contract::world::{MERCHANT, NOW, SOURCE, at, event, event_with};
 pub use receiver::{Receiver, Reply};
 
-use postback_contract::world::{endpoint, first, merchant, source};
+use postback_contract::world::{endpoint, first, merchant, secrets, source};
 
 /// One engine, gone with its data when dropped.
 pub struct Stage {
@@ -77,8 +76,7 @@ impl Stage {
     /// A source of [`MERCHANT`] whose provider signs with this secret.
     pub async fn source(&self, number: u128, preset: &str, secret: &str) -> SourceId {
         let scheme = SchemeChoice::preset(preset).unwrap();
-        let secrets = vec![Secret::new(secret)];
-        let source = Source { scheme, secrets, ..source(number) };
+        let source = Source { scheme, secrets: secrets(number, &[secret]), ..source(number) };
         let id = source.id;
         self.store().create_source(source).await.unwrap();
         id

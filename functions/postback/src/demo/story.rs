@@ -101,6 +101,7 @@ fn connect_stripe(
 ) -> Result<(String, Secret), Box<dyn Error>> {
     let stripe = preset("stripe").ok_or("there is no preset `stripe`")?;
     let secret = stripe.scheme.make_secret(&SystemEntropy.key_bytes());
+    let secret = secret.expect("Stripe signs with a shared secret");
     let source = json!({
         "merchant_id": merchant, "preset": "stripe", "secrets": [secret.expose()],
     });

@@ -3,8 +3,10 @@
 use std::time::Duration;
 
 use aws_sdk_dynamodb::types::AttributeValue;
-use postback_domain::ids::{MerchantId, SourceId};
-use postback_domain::source::{SchemeChoice, Source, Tolerance};
+use postback_domain::ids::{MerchantId, SecretId, SourceId};
+use postback_domain::source::{SchemeChoice, SecretTerms, Source, Tolerance};
+use postback_domain::time::Timestamp;
+use postback_engine::ports::Unavailable;
 use postback_verify::Secret;
 
 use super::Written;
@@ -13,18 +15,23 @@ use super::noun::{
     Attributes, CREATED, MERCHANT, Noun, REVISION, Replaceable, json, label_text, merchant,
     optional_json, optional_label, owner, place,
 };
-use super::write::Together;
+use super::write::{Together, update_if};
 use crate::item::{Damaged, Item, Reader, number, text, texts, time};
-use crate::table::Table;
+use crate::table::{Key, Table};
 
 const NAME: &str = "name";
 /// The name of a scheme that every version knows; without one, the scheme itself is there.
 const PRESET: &str = "preset";
 const SCHEME: &str = "scheme";
 const SECRETS: &str = "secrets";
+/// Absent in rows of before.
+const SECRET_TERMS: &str = "secret_terms";
 const CONFIG: &str = "config";
 /// Absent for the scheme's own.
 const TOLERANCE: &str = "tolerance_ms";
+
+/// How long the last use of any secret is remembered.
+const USES_KEPT: Duration = Duration::from_secs(400 * 24 * 3600);
 
 /// How [`Tolerance::Unchecked`] is kept.
 const UNCHECKED: i64 = -1;
@@ -43,10 +50,41 @@ pub(super) async fn delete(table: &Table, id: SourceId) -> Written {
     let (merchant, created) = owner(table, id).await?;
     let mut together = Together::on(table);
     together.delete_owned(place(id), merchant);
+    together.delete(uses(id));
     for list in lists_of(merchant) {
         together.delete(list.entry(created, id));
     }
     together.commit().await
+}
+
+/// One row for all secrets of a source, apart from the source itself: whoever writes here neither
+/// counts a revision nor makes anybody forget what is remembered.
+fn uses(id: SourceId) -> Key {
+    Key { sk: "uses".to_owned(), ..place(id) }
+}
+
+/// The source may be gone by now; what is noted then goes on its own.
+pub(crate) async fn note_secret_use(
+    table: &Table,
+    source: SourceId,
+    secret: SecretId,
+    at: Timestamp,
+) -> Result<(), Unavailable> {
+    let update = format!("SET #{secret} = :at, #expires = :expires");
+    let condition = format!("attribute_not_exists(#{secret}) OR #{secret} < :at");
+    let expires = number(at.plus(USES_KEPT).as_secs());
+    let values = [(":at", time(at)), (":expires", expires)];
+    update_if(table, &uses(source), &update, &condition, values).await.map(drop)
+}
+
+pub(super) async fn secret_uses(
+    table: &Table,
+    id: SourceId,
+) -> Result<Vec<(SecretId, Timestamp)>, Unavailable> {
+    let Some(row) = table.get(&uses(id)).await? else { return Ok(Vec::new()) };
+    let reader = Reader::new(&row)?;
+    let noted = row.keys().filter_map(|name| Some((name, name.parse::<SecretId>().ok()?)));
+    Ok(noted.map(|(name, id)| Ok((id, reader.time(name)?))).collect::<Result<_, Damaged>>()?)
 }
 
 fn lists_of(merchant: MerchantId) -> [List; 2] {
@@ -69,7 +107,8 @@ impl Noun for Source {
             .with(MERCHANT, text(self.merchant_id.to_string()))
             .with_some(NAME, self.name.as_ref().map(label_text))
             .with(scheme_name, text(scheme))
-            .with(SECRETS, texts(self.secrets.iter().map(Secret::expose)))
+            .with(SECRETS, texts(self.secrets.iter().map(|secret| secret.secret.expose())))
+            .with(SECRET_TERMS, json(&SecretTerms::of(self)))
             .with(CONFIG, json(&self.config))
             .with_some(TOLERANCE, tolerance_number(self.tolerance))
             .with(CREATED, time(self.created_at))
@@ -78,23 +117,26 @@ impl Noun for Source {
     }
 
     fn of(id: SourceId, row: Reader<'_>) -> Result<Self, Damaged> {
+        let (created_at, revision) = (row.time(CREATED)?, row.number(REVISION)?);
+        let secrets = row.texts(SECRETS)?.into_iter().map(Secret::new).collect();
+        let terms = optional_json(row, SECRET_TERMS)?;
         Ok(Self {
             id,
             merchant_id: merchant(row)?,
             name: optional_label(row, NAME)?,
             scheme: scheme(row)?,
-            secrets: row.texts(SECRETS)?.into_iter().map(Secret::new).collect(),
+            secrets: SecretTerms::join(terms, secrets, id, revision, created_at),
             config: optional_json(row, CONFIG)?.unwrap_or_default(),
             tolerance: tolerance(row)?,
-            created_at: row.time(CREATED)?,
-            revision: row.number(REVISION)?,
+            created_at,
+            revision,
         })
     }
 }
 
 impl Replaceable for Source {
     const CHANGING: &'static [&'static str] =
-        &[NAME, PRESET, SCHEME, SECRETS, CONFIG, TOLERANCE, REVISION];
+        &[NAME, PRESET, SCHEME, SECRETS, SECRET_TERMS, CONFIG, TOLERANCE, REVISION];
 
     fn revision(&self) -> u32 {
         self.revision
@@ -132,7 +174,7 @@ fn tolerance(row: Reader<'_>) -> Result<Tolerance, Damaged> {
 
 #[cfg(test)]
 mod tests {
-    use postback_contract::world::{label, source};
+    use postback_contract::world::{label, secrets, source};
     use postback_verify::Config;
 
     use super::*;
@@ -156,7 +198,7 @@ mod tests {
             let rich = Source {
                 name: Some(label("Main account")),
                 scheme: SchemeChoice::own(own).unwrap(),
-                secrets: vec![Secret::new("new \"one\""), Secret::new("")],
+                secrets: secrets(7, &["new \"one\"", ""]),
                 config: Config::from([("url", "https://x.example/?a=b"), ("b", "")]),
                 tolerance,
                 ..source(7)

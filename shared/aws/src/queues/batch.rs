@@ -9,15 +9,9 @@ use aws_sdk_sqs::types::{BatchResultErrorEntry, SendMessageBatchRequestEntry};
 use tokio::sync::Semaphore;
 
 use crate::clients::CallFailed;
-use crate::wire::QUEUE_BYTES_MAX;
 
 /// Entries that SQS takes in one batch.
 pub(super) const ENTRIES_MAX: usize = 10;
-
-/// Far more than the message of a delivery has, and still small enough for ten of them.
-const ENTRY_BYTES_MAX: usize = 1024;
-
-const _: () = assert!(ENTRIES_MAX * ENTRY_BYTES_MAX <= QUEUE_BYTES_MAX);
 
 /// How long to wait before refused entries are sent again, each time. The SDK has its own retries
 /// for a call that fails as a whole.
@@ -43,7 +37,7 @@ pub(super) enum BatchError {
     Unsendable(#[from] BuildError),
 }
 
-/// Sends at most [`ENTRIES_MAX`] messages. `slots` bounds how many batches are in flight at once.
+/// Sends at most [`ENTRIES_MAX`] messages, which SQS takes together. `slots` bounds how many batches are in flight at once.
 pub(super) async fn send(
     client: &Client,
     url: &str,
@@ -88,7 +82,6 @@ async fn send_once(
     let mut request = client.send_message_batch().queue_url(url);
     for &position in positions {
         let entry = &entries[position];
-        debug_assert!(entry.body.len() <= ENTRY_BYTES_MAX, "{} bytes", entry.body.len());
         let entry = SendMessageBatchRequestEntry::builder()
             .id(position.to_string())
             .message_body(&entry.body)

@@ -1,4 +1,5 @@
 use bytes::Bytes;
+use postback_domain::limits::SECRETS_PER_SOURCE_MAX;
 
 use super::*;
 
@@ -28,9 +29,11 @@ fn a_message() -> Message {
 
 #[track_caller]
 fn survives(sent: &Event) {
-    let line = event(sent);
-    assert!(line.bytes().all(|byte| matches!(byte, b' '..=b'~')), "{line}");
-    assert_eq!(read(&line), Ok(Work::Event(sent.clone())), "{line}");
+    for secrets in [vec![], vec![SecretId::from_bits(5), SecretId::from_bits(6)]] {
+        let line = event(sent, &secrets);
+        assert!(line.bytes().all(|byte| matches!(byte, b' '..=b'~')), "{line}");
+        assert_eq!(read(&line), Ok(Work::Event(sent.clone(), secrets)), "{line}");
+    }
 }
 
 #[test]
@@ -71,7 +74,7 @@ fn the_longest_event_fits_into_a_message() {
         received_at: Timestamp::from_millis(i64::MIN),
         ..an_event()
     };
-    let bytes = event(&longest).len();
+    let bytes = event(&longest, &[SecretId::from_bits(u128::MAX); SECRETS_PER_SOURCE_MAX]).len();
     assert!(bytes <= BODY_BASE64_BYTES_MAX + ENVELOPE_BYTES_MAX, "{bytes}");
 }
 
@@ -79,10 +82,12 @@ fn the_longest_event_fits_into_a_message() {
 /// add others beside them.
 #[test]
 fn stored_messages_of_version_1_stay_readable() {
-    assert_eq!(read(include_str!("fixtures/event.v1.json")), Ok(Work::Event(an_event())));
+    assert_eq!(read(include_str!("fixtures/event.v1.json")), Ok(Work::Event(an_event(), vec![])));
     assert_eq!(read(include_str!("fixtures/delivery.v1.json")), Ok(Work::Delivery(a_message())));
     let bare = Event { content_type: None, body: Bytes::new(), ..an_event() };
-    assert_eq!(read(include_str!("fixtures/event_bare.v1.json")), Ok(Work::Event(bare)));
+    assert_eq!(read(include_str!("fixtures/event_bare.v1.json")), Ok(Work::Event(bare, vec![])));
+    let signed = Work::Event(an_event(), vec![SecretId::from_bits(5)]);
+    assert_eq!(read(include_str!("fixtures/event_signed.v1.json")), Ok(signed));
     // As a later deploy may write it.
     let grown = include_str!("fixtures/delivery_grown.v1.json");
     assert_eq!(read(grown), Ok(Work::Delivery(a_message())));
@@ -90,7 +95,9 @@ fn stored_messages_of_version_1_stay_readable() {
 
 #[test]
 fn messages_are_written_as_they_are_stored() {
-    assert_eq!(event(&an_event()), include_str!("fixtures/event.v1.json").trim_end());
+    assert_eq!(event(&an_event(), &[]), include_str!("fixtures/event.v1.json").trim_end());
+    let signed = event(&an_event(), &[SecretId::from_bits(5)]);
+    assert_eq!(signed, include_str!("fixtures/event_signed.v1.json").trim_end());
     assert_eq!(delivery(a_message()), include_str!("fixtures/delivery.v1.json").trim_end());
 }
 

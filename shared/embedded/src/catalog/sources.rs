@@ -2,15 +2,16 @@
 
 use std::time::Duration;
 
-use postback_domain::ids::{MerchantId, SourceId};
-use postback_domain::source::{SchemeChoice, Source, Tolerance};
+use postback_domain::ids::{MerchantId, SecretId, SourceId};
+use postback_domain::source::{SchemeChoice, SecretTerms, Source, Tolerance};
+use postback_domain::time::Timestamp;
 use postback_engine::ports::catalog::CatalogError;
 use postback_engine::ports::history::{Page, PageRequest};
 use postback_verify::Secret;
 use rusqlite::{Connection, Result, Row, params};
 
 use super::{Written, deleted, id_taken, merchant_exists, optional, page, replaced};
-use crate::rows::{damaged, json, optional_text, time, to_json};
+use crate::rows::{damaged, json, optional_json, optional_text, time, to_json};
 
 /// How [`Tolerance::Unchecked`] is stored.
 const UNCHECKED: i64 = -1;
@@ -26,8 +27,8 @@ pub(super) fn create(connection: &Connection, source: &Source) -> Result<Written
     connection
         .prepare_cached(
             "INSERT INTO sources (id, merchant_id, name, preset, scheme, secrets, config, tolerance,
-                                  created_at, revision)
-             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10)",
+                                  created_at, revision, secret_terms)
+             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11)",
         )?
         .execute(params![
             source.id.as_bytes(),
@@ -40,6 +41,7 @@ pub(super) fn create(connection: &Connection, source: &Source) -> Result<Written
             tolerance_column(source.tolerance),
             source.created_at.as_millis(),
             source.revision,
+            to_json(&SecretTerms::of(source))?,
         ])?;
     Ok(Ok(()))
 }
@@ -49,7 +51,7 @@ pub(super) fn replace(connection: &Connection, source: &Source) -> Result<Writte
     let changed = connection
         .prepare_cached(
             "UPDATE sources SET name = ?2, preset = ?3, scheme = ?4, secrets = ?5, config = ?6,
-                                tolerance = ?7, revision = ?8
+                                tolerance = ?7, revision = ?8, secret_terms = ?9
              WHERE id = ?1 AND revision = ?8 - 1",
         )?
         .execute(params![
@@ -61,11 +63,15 @@ pub(super) fn replace(connection: &Connection, source: &Source) -> Result<Writte
             to_json(&source.config)?,
             tolerance_column(source.tolerance),
             source.revision,
+            to_json(&SecretTerms::of(source))?,
         ])?;
     replaced(connection, "sources", source.id.as_bytes(), changed)
 }
 
 pub(super) fn delete(connection: &Connection, id: SourceId) -> Result<Written> {
+    connection
+        .prepare_cached("DELETE FROM secret_uses WHERE source_id = ?1")?
+        .execute(params![id.as_bytes()])?;
     connection
         .prepare_cached("DELETE FROM sources WHERE id = ?1")?
         .execute(params![id.as_bytes()])
@@ -75,6 +81,35 @@ pub(super) fn delete(connection: &Connection, id: SourceId) -> Result<Written> {
 pub(crate) fn read(connection: &Connection, id: SourceId) -> Result<Option<Source>> {
     let mut select = connection.prepare_cached("SELECT * FROM sources WHERE id = ?1")?;
     optional(select.query_row(params![id.as_bytes()], source))
+}
+
+/// The source may be gone by now, which needs no note.
+pub(crate) fn note_secret_use(
+    connection: &Connection,
+    id: SourceId,
+    secret: SecretId,
+    at: Timestamp,
+) -> Result<()> {
+    connection
+        .prepare_cached(
+            "INSERT INTO secret_uses (source_id, secret_id, last_used_at)
+             SELECT ?1, ?2, ?3 WHERE EXISTS (SELECT 1 FROM sources WHERE id = ?1)
+             ON CONFLICT DO UPDATE SET last_used_at = max(last_used_at, excluded.last_used_at)",
+        )?
+        .execute(params![id.as_bytes(), secret.as_bytes(), at.as_millis()])
+        .map(drop)
+}
+
+pub(super) fn secret_uses(
+    connection: &Connection,
+    id: SourceId,
+) -> Result<Vec<(SecretId, Timestamp)>> {
+    connection
+        .prepare_cached("SELECT * FROM secret_uses WHERE source_id = ?1")?
+        .query_map(params![id.as_bytes()], |row| {
+            Ok((SecretId::from_bytes(row.get("secret_id")?), time(row, "last_used_at")?))
+        })?
+        .collect()
 }
 
 pub(super) fn list(
@@ -103,7 +138,7 @@ fn scheme_columns(source: &Source) -> (Option<&str>, Option<&str>) {
 }
 
 fn secrets_column(source: &Source) -> Result<String> {
-    to_json(&source.secrets.iter().map(Secret::expose).collect::<Vec<_>>())
+    to_json(&source.secrets.iter().map(|secret| secret.secret.expose()).collect::<Vec<_>>())
 }
 
 fn tolerance_column(tolerance: Tolerance) -> Option<i64> {
@@ -126,15 +161,19 @@ pub(crate) fn source(row: &Row<'_>) -> Result<Source> {
         Some(ms) => u64::try_from(ms)
             .map_or(Tolerance::Unchecked, |ms| Tolerance::Within(Duration::from_millis(ms))),
     };
+    let id = SourceId::from_bytes(row.get("id")?);
+    let (created_at, revision) = (time(row, "created_at")?, row.get("revision")?);
+    let secrets = json::<Vec<String>>(row, "secrets")?.into_iter().map(Secret::new).collect();
+    let terms = optional_json(row, "secret_terms")?;
     Ok(Source {
-        id: SourceId::from_bytes(row.get("id")?),
+        id,
         merchant_id: MerchantId::from_bytes(row.get("merchant_id")?),
         name: optional_text(row, "name")?,
         scheme,
-        secrets: json::<Vec<String>>(row, "secrets")?.into_iter().map(Secret::new).collect(),
+        secrets: SecretTerms::join(terms, secrets, id, revision, created_at),
         config: json(row, "config")?,
         tolerance,
-        created_at: time(row, "created_at")?,
-        revision: row.get("revision")?,
+        created_at,
+        revision,
     })
 }

@@ -5,7 +5,7 @@
 use std::future::Future;
 
 use postback_domain::endpoint::Endpoint;
-use postback_domain::ids::{EndpointId, KeyId, MerchantId, SourceId};
+use postback_domain::ids::{EndpointId, KeyId, MerchantId, SecretId, SourceId};
 use postback_domain::key::ApiKey;
 use postback_domain::merchant::Merchant;
 use postback_domain::source::Source;
@@ -92,6 +92,12 @@ pub trait Catalog: Send + Sync {
         &self,
         id: SourceId,
     ) -> impl Future<Output = Result<Option<Source>, Unavailable>> + Send;
+    /// When which secret of a source was last used, as noted; in no order. Also of secrets that it
+    /// has no more.
+    fn secret_uses(
+        &self,
+        id: SourceId,
+    ) -> impl Future<Output = Result<Vec<(SecretId, Timestamp)>, Unavailable>> + Send;
     /// Sources, of one merchant or of all, newest first.
     fn list_sources(
         &self,

@@ -7,7 +7,7 @@ use postback_domain::delivery::message::{Message, Receipt};
 use postback_domain::delivery::{Claim, Lease, Settlement};
 use postback_domain::endpoint::{Endpoint, OffReason};
 use postback_domain::event::{Event, Plan};
-use postback_domain::ids::{DeliveryId, EndpointId, EventId, MerchantId, SourceId};
+use postback_domain::ids::{DeliveryId, EndpointId, EventId, MerchantId, SecretId, SourceId};
 use postback_domain::merchant::Merchant;
 use postback_domain::source::Source;
 use postback_domain::time::Timestamp;
@@ -46,6 +46,14 @@ pub trait Configuration: Send + Sync {
         &self,
         id: EndpointId,
     ) -> impl Future<Output = Result<Option<Arc<Endpoint>>, Unavailable>> + Send;
+
+    /// Notes that a secret of a source has signed something, unless a later use is noted.
+    fn note_secret_use(
+        &self,
+        source: SourceId,
+        secret: SecretId,
+        at: Timestamp,
+    ) -> impl Future<Output = Result<(), Unavailable>> + Send;
 
     /// Switches an endpoint off, unless it is off or deleted already.
     fn switch_off(

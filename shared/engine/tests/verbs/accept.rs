@@ -1,8 +1,9 @@
 //! Which requests are events.
 
 use bytes::Bytes;
-use postback_domain::source::{SchemeChoice, Source, Tolerance};
-use postback_engine::accept::{AcceptError, Accepted, Incoming};
+use postback_domain::source::{SchemeChoice, Source, SourceSecret, Tolerance};
+use postback_domain::time::Timestamp;
+use postback_engine::accept::{AcceptError, Accepted, Incoming, Received};
 use postback_engine::ports::catalog::Catalog;
 use postback_engine::take_in::FirstTries;
 use postback_verify::{Config, Secret, Signed, UnixTime, preset};
@@ -17,7 +18,7 @@ async fn source(world: &World, secrets: &[&str]) -> Source {
         merchant_id: world.merchant,
         name: None,
         scheme: SchemeChoice::preset("stripe").expect("a preset"),
-        secrets: secrets.iter().copied().map(Secret::new).collect(),
+        secrets: set(1, world.now(), secrets),
         config: Config::default(),
         tolerance: Tolerance::SchemeDefault,
         created_at: world.now(),
@@ -25,6 +26,10 @@ async fn source(world: &World, secrets: &[&str]) -> Source {
     };
     world.embedded.create_source(source.clone()).await.expect("a fresh store");
     source
+}
+
+fn set(revision: u32, at: Timestamp, secrets: &[&str]) -> Vec<SourceSecret> {
+    SourceSecret::set(SOURCE, revision, at, secrets.iter().copied().map(Secret::new))
 }
 
 /// A `charge.refunded` of Stripe's, signed now.
@@ -37,7 +42,7 @@ fn signed(world: &World, secret: &str) -> Signed {
         .expect("the secret fits")
 }
 
-async fn accept(world: &World, signed: &Signed) -> Result<Accepted, AcceptError> {
+async fn receive(world: &World, signed: &Signed) -> Result<Received, AcceptError> {
     let incoming = Incoming {
         query: &signed.query,
         headers: &signed.headers,
@@ -45,6 +50,14 @@ async fn accept(world: &World, signed: &Signed) -> Result<Accepted, AcceptError>
         body: &Bytes::from(signed.body.clone()),
     };
     world.engine.accept(SOURCE, incoming).await
+}
+
+/// What is no handshake.
+async fn accept(world: &World, signed: &Signed) -> Result<Accepted, AcceptError> {
+    match receive(world, signed).await? {
+        Received::Events(accepted) => Ok(accepted),
+        Received::Handshake(ack) => panic!("a handshake: {ack:?}"),
+    }
 }
 
 #[tokio::test]
@@ -56,7 +69,7 @@ async fn a_signed_request_is_an_event_and_reaches_the_merchant() {
 
     let accepted = accept(&world, &request).await.unwrap();
 
-    let event = &accepted.event;
+    let [event] = accepted.events.as_slice() else { panic!("one event: {accepted:?}") };
     assert_eq!((event.source_id, event.merchant_id), (SOURCE, world.merchant));
     assert_eq!(event.provider_event_id.as_str(), "evt_1Abc");
     assert_eq!(event.event_type.as_str(), "charge.refunded");
@@ -78,7 +91,7 @@ async fn the_same_event_signed_again_is_the_same_event() {
     let first = accept(&world, &signed(&world, SECRET)).await.unwrap();
     world.advance_secs(3600);
     let second = accept(&world, &signed(&world, SECRET)).await.unwrap();
-    assert_eq!(first.event.id, second.event.id);
+    assert_eq!(first.events[0].id, second.events[0].id);
 }
 
 #[tokio::test]
@@ -130,7 +143,7 @@ async fn a_rotated_secret_does_not_wait_for_the_cache() {
     let request = signed(&world, SECRET);
     check_refused(&world, "nobody has rotated yet", &request).await;
 
-    let secrets = vec![Secret::new("whsec_old"), Secret::new(SECRET)];
+    let secrets = set(2, world.now(), &["whsec_old", SECRET]);
     let rotated = Source { secrets, revision: 2, ..before };
     world.embedded.replace_source(rotated).await.unwrap();
 

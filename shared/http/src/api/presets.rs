@@ -21,6 +21,11 @@ struct PresetView {
     config: &'static [String],
     covers_body: bool,
     replay_protection: bool,
+    expects: &'static str,
+    /// One request may be several events.
+    batch: bool,
+    /// The provider answers for its signatures with a public key: `secrets` are PEM.
+    public_key: bool,
     caveats: &'static [String],
     event_types: Vec<&'static str>,
 }
@@ -48,6 +53,9 @@ impl PresetView {
             config: preset.scheme.config_names(),
             covers_body: preset.covers_body,
             replay_protection: preset.replay_protection,
+            expects: &preset.expects,
+            batch: preset.scheme.is_batch(),
+            public_key: preset.scheme.takes_public_key(),
             caveats: &preset.caveats,
             event_types: preset.samples.iter().map(|sample| sample.event_type.as_str()).collect(),
         }

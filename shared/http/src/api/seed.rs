@@ -47,6 +47,11 @@ impl Seed {
         self.at
     }
 
+    /// Whether somebody may have done all of it or a part before.
+    pub(crate) fn is_again(&self) -> bool {
+        self.is_again
+    }
+
     /// What a creation came to. One that is there already, under an id of this seed, is our own
     /// work: its worker died before it could answer.
     pub(crate) fn created(&self, written: Result<(), CatalogError>) -> Result<(), Problem> {

@@ -1,6 +1,7 @@
 //! `/v1/sources`: provider connections, set up by the operator. [`setup`] reads and checks what one
-//! is made of. Secrets go in and never come out.
+//! is made of, [`secrets`] changes its secrets one by one. They go in and never come out.
 
+pub(crate) mod secrets;
 mod setup;
 
 use axum::extract::State;
@@ -85,11 +86,11 @@ pub(crate) async fn patch<P: ApiPorts>(
     body: Body,
 ) -> Result<Response, Problem> {
     let wanted = body.read(Change::read)?;
-    let store = api.store();
+    let (store, now) = (api.store(), api.now());
     let changed = change(
         "source",
         || store.read_source(id),
-        |source| wanted.clone().apply(source),
+        |source| wanted.clone().apply(source, now),
         |source| store.replace_source(source),
     );
     Ok(edge::json(StatusCode::OK, &api.source_view(&changed.await?.after)))

@@ -85,12 +85,57 @@ async fn what_could_never_verify_is_refused() {
     }
 }
 
+/// By the very field of the record.
 #[tokio::test]
-async fn presets_say_what_a_source_needs() {
+async fn a_bad_scheme_is_told_by_its_field() {
+    let world = World::new();
+    let (admin, merchant) = (world.admin(), world.merchant("Shop").await);
+    let good = json!({
+        "kind": "hmac", "hash": "sha256", "msg": "{body}",
+        "sig": [{"from": "header:X-Sign", "enc": "hex"}],
+    });
+    for (pointer, value, field) in [
+        ("/hash", json!("sha3"), "scheme.hash"),
+        ("/msg", json!("{cookie:a}"), "scheme.msg"),
+        ("/sig/0/from", json!("json:id"), "scheme.sig[0].from"),
+        ("/sig/0/enc", json!("base32"), "scheme.sig[0].enc"),
+    ] {
+        let mut scheme = good.clone();
+        *scheme.pointer_mut(pointer).unwrap() = value;
+        let body = json!({"merchant_id": merchant.id, "scheme": scheme, "secrets": ["s"]});
+        let problem = admin.post("/v1/sources", body).await.refused(422, "invalid_field");
+        assert_eq!(problem["field"], field, "{problem}");
+        assert!(problem["detail"].as_str().is_some_and(|detail| detail.len() > 20), "{problem}");
+    }
+    let body = json!({"merchant_id": merchant.id, "scheme": "hmac", "secrets": ["s"]});
+    let problem = admin.post("/v1/sources", body).await.refused(422, "invalid_field");
+    assert_eq!(problem["field"], "scheme");
+}
+
+#[tokio::test]
+async fn presets_say_what_a_source_needs_and_what_it_is_worth() {
     let world = World::new();
     let presets = world.admin().get("/v1/presets").await.ok(200);
     let presets = presets["data"].as_array().unwrap();
-    let stripe = presets.iter().find(|preset| preset["name"] == "stripe").unwrap();
+    assert_eq!(presets.len(), 68);
+    let of = |name: &str| presets.iter().find(|preset| preset["name"] == name).unwrap();
+    let stripe = of("stripe");
     assert_eq!((&stripe["title"], &stripe["config"]), (&json!("Stripe"), &json!([])));
     assert!(stripe["event_types"].as_array().is_some_and(|types| !types.is_empty()));
+    let flags = |name: &str| {
+        ["covers_body", "replay_protection", "batch", "public_key"]
+            .map(|flag| of(name)[flag].as_bool().unwrap())
+    };
+    assert_eq!(flags("stripe"), [true, true, false, false]);
+    assert_eq!(flags("mercadopago"), [false, false, false, false]);
+    assert_eq!(flags("adyen"), [false, false, true, false]);
+    assert_eq!(flags("gocardless"), [true, false, true, false]);
+    assert_eq!(flags("wise"), [true, false, false, true]);
+    assert_eq!(of("square")["config"], json!(["url"]));
+    for preset in presets {
+        let text = |name: &str| preset[name].as_str().is_some_and(|text| !text.is_empty());
+        assert!(text("docs") && text("confidence") && text("expects"), "{preset}");
+        let caveats = preset["caveats"].as_array().unwrap();
+        assert!(preset["covers_body"] == true || !caveats.is_empty(), "{preset}");
+    }
 }

@@ -11,9 +11,9 @@ use axum::Router;
 use axum::body::Body;
 use axum::http::Request;
 use postback_domain::endpoint::Destinations;
-use postback_domain::event::Event;
 use postback_domain::key::TokenDigest;
 use postback_domain::source::SchemeChoice;
+use postback_engine::accept::Accepted;
 use postback_engine::ports::{Clock, Unavailable};
 use postback_engine::take_in::FirstTries;
 use postback_engine::{Engine, Settings};
@@ -42,6 +42,7 @@ pub(crate) struct Merchant {
 }
 
 /// A source and the secret that its provider signs with.
+#[derive(Clone)]
 pub(crate) struct Source {
     pub(crate) id: String,
     pub(crate) secret: String,
@@ -51,15 +52,18 @@ pub(crate) struct Source {
 struct AtOnce(Arc<Engine<TestPorts>>);
 
 impl Intake for AtOnce {
-    async fn take(&self, event: Arc<Event>) -> Result<(), Unavailable> {
+    async fn take(&self, accepted: &Accepted) -> Result<(), Unavailable> {
         if self.0.ports().is_down.load(Ordering::SeqCst) {
             return Err(Unavailable::new("store", "hidden: no space left"));
         }
-        assert!(!event.body.starts_with(b"panic"), "hidden: a test asked for it");
-        let taken_in = self.0.take_in(&event, FirstTries::Mine).await?;
-        for (claim, endpoint) in taken_in.claims {
-            self.0.attempt(&event, claim, endpoint, None).await?;
+        for event in &accepted.events {
+            assert!(!event.body.starts_with(b"panic"), "hidden: a test asked for it");
+            let taken_in = self.0.take_in(event, FirstTries::Mine).await?;
+            for (claim, endpoint) in taken_in.claims {
+                self.0.attempt(event, claim, endpoint, None).await?;
+            }
         }
+        self.0.note_use(accepted.events[0].source_id, &accepted.secrets).await;
         Ok(())
     }
 }

@@ -1,8 +1,15 @@
 use std::collections::BTreeSet;
+use std::ops::Range;
 use std::path::Path;
+
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+use ring::rand::SystemRandom;
+use ring::signature::{RSA_PKCS1_SHA256, RsaKeyPair};
 
 use super::*;
 use crate::identify::IdOrigin;
+use crate::input::Input;
 use crate::request::Request;
 use crate::time::Tolerance;
 
@@ -17,19 +24,53 @@ fn config_of(preset: &Preset) -> Config {
         .collect()
 }
 
-/// Every preset with every sample, signed with a made secret.
+/// Every preset with every sample, signed with a secret of its own.
 fn signed_samples() -> Vec<(&'static Preset, &'static Sample, Secret, Config, Signed)> {
     let signed = presets().iter().flat_map(|preset| {
         preset.samples.iter().map(move |sample| {
-            let secret = preset.scheme.make_secret(&[7; 32]);
-            let config = config_of(preset);
-            let signed = preset
-                .signed_sample(sample, "sample_1", &secret, &config, AT)
-                .unwrap_or_else(|error| panic!("{}: {error:?}", preset.name));
+            let (secret, config) = (secret_of(preset, 7), config_of(preset));
+            let signed = sign(preset, sample, "sample_1", &secret, &config);
             (preset, sample, secret, config, signed)
         })
     });
     signed.collect()
+}
+
+/// A secret that [`sign`] signs with if `number` is 7.
+fn secret_of(preset: &Preset, number: u8) -> Secret {
+    let public_key = if number == 7 {
+        include_str!("../../tests/data/keys/rsa_2048.pub.pem")
+    } else {
+        include_str!("../../tests/data/keys/rsa_1024.pub.pem")
+    };
+    preset.scheme.make_secret(&[number; 32]).unwrap_or_else(|| Secret::new(public_key))
+}
+
+fn sign(preset: &Preset, sample: &Sample, id: &str, secret: &Secret, config: &Config) -> Signed {
+    match preset.signed_sample(sample, id, secret, config, AT) {
+        Ok(signed) => signed,
+        Err(SampleError::Sign(SignError::PublicKey)) => sign_privately(preset, sample, id),
+        Err(error) => panic!("{}: {error:?}", preset.name),
+    }
+}
+
+#[expect(clippy::disallowed_methods, reason = "blinds the private key; the signature is the same")]
+fn random() -> SystemRandom {
+    SystemRandom::new()
+}
+
+/// As the provider does, who has the private key.
+fn sign_privately(preset: &Preset, sample: &Sample, id: &str) -> Signed {
+    let pem = include_str!("../../tests/data/keys/rsa_2048.pk8.pem");
+    let base64: String = pem.lines().filter(|line| !line.starts_with('-')).collect();
+    let der = STANDARD.decode(base64).expect("base64");
+    let key = RsaKeyPair::from_pkcs8(&der).expect("a private key");
+    let SampleRequest { mut headers, query, body, .. } = sample.request(id, AT).expect("a sample");
+    let mut signature = vec![0; key.public().modulus_len()];
+    key.sign(&RSA_PKCS1_SHA256, &random(), body.as_bytes(), &mut signature).expect("signed");
+    let Input::Header(name) = &preset.scheme.places[0].from else { panic!("not in a header") };
+    headers.push((name.clone(), STANDARD.encode(signature)));
+    Signed { headers, query, body: body.into_bytes() }
 }
 
 fn request(signed: &Signed) -> Request<'_> {
@@ -85,6 +126,7 @@ fn descriptions_agree_with_the_schemes() {
         );
         assert!(preset.docs.starts_with("https://"), "{name}: docs");
         assert!(!preset.title.is_empty() && !preset.samples.is_empty(), "{name}");
+        assert!(preset.expects.ends_with('.'), "{name}: expects");
         let letters: Vec<_> = preset.confidence.split(' ').collect();
         assert!(
             letters.len() == 3 && letters.iter().all(|l| ["V", "D", "O", "S", "?"].contains(l)),
@@ -102,16 +144,17 @@ fn signed_samples_verify_and_identify() {
     for (preset, sample, secret, config, signed) in signed_samples() {
         let name = format!("{} {}", preset.name, sample.event_type);
         let request = request(&signed);
-        let other = preset.scheme.make_secret(&[8; 32]);
+        let other = secret_of(preset, 8);
         let secrets = [other.clone(), secret];
         let verified =
             preset.scheme.verify(&request, &secrets, &config, Tolerance::SchemeDefault, AT);
-        assert_eq!(verified.map(|verified| verified.secret_index), Ok(1), "{name}");
+        let matched = verified.map(|verified| verified.secret_indexes().collect::<Vec<_>>());
+        assert_eq!(matched, Ok(vec![1]), "{name}");
         let refused =
             preset.scheme.verify(&request, &[other], &config, Tolerance::SchemeDefault, AT);
         assert_eq!(refused, Err(crate::Refusal::SignatureMismatch), "{name}");
 
-        let identity = preset.scheme.identify(&request);
+        let identity = preset.scheme.identify(&request).remove(0);
         assert_eq!(identity.event_type, sample.event_type, "{name}");
         let expected = sample.request("sample_1", AT).expect("a sample").provider_event_id;
         match expected {
@@ -124,10 +167,15 @@ fn signed_samples_verify_and_identify() {
 #[test]
 fn another_id_is_another_event() {
     for (preset, sample, secret, config, signed) in signed_samples() {
-        let again = |id| preset.signed_sample(sample, id, &secret, &config, AT).expect("signed");
+        let again = |id| sign(preset, sample, id, &secret, &config);
         assert_eq!(again("sample_1"), signed, "{}", preset.name);
-        let identify = |signed: &Signed| preset.scheme.identify(&request(signed)).provider_event_id;
-        assert_ne!(identify(&again("sample_2")), identify(&signed), "{}", preset.name);
+        let ids = |signed: &Signed| -> Vec<String> {
+            let identities = preset.scheme.identify(&request(signed)).into_iter();
+            identities.map(|identity| identity.provider_event_id).collect()
+        };
+        let (first, second) = (ids(&signed), ids(&again("sample_2")));
+        let different: BTreeSet<_> = first.iter().chain(&second).collect();
+        assert_eq!(different.len(), first.len() + second.len(), "{}: {first:?}", preset.name);
         for id in ["", "a b", "a\"", "ü", &"x".repeat(65)] {
             let refused = preset.signed_sample(sample, id, &secret, &config, AT);
             assert_eq!(refused, Err(SampleError::Id { id: id.to_owned() }));
@@ -185,7 +233,7 @@ fn any_changed_byte_is_refused() {
             (0..signed.headers.len()).filter(|index| !given.contains(&signed.headers[*index]))
         {
             let (header, value) = &signed.headers[index];
-            for position in signed_from(preset, value)..value.len() {
+            for position in read_part(preset, value) {
                 let mut tampered = signed.clone();
                 let mut bytes = value.clone().into_bytes();
                 bytes[position] ^= 1;
@@ -202,11 +250,14 @@ fn any_changed_byte_is_refused() {
     }
 }
 
-/// Where the part of a signature header begins that verification reads: Worldpay puts the name of
-/// the key and the algorithm in front of it.
-fn signed_from(preset: &Preset, value: &str) -> usize {
-    let take = preset.scheme.places[0].take.as_ref();
-    take.map_or(0, |take| value.rfind(&take.separator).expect("a separator") + 1)
+/// The part of a signature header that verification reads: Worldpay puts the name of the key and
+/// the algorithm in front of it, PhonePe the number of the key behind it.
+fn read_part(preset: &Preset, value: &str) -> Range<usize> {
+    let place = &preset.scheme.places[0];
+    let take = place.take.as_ref();
+    let start = take.map_or(0, |take| value.rfind(&take.separator).expect("a separator") + 1);
+    let suffix = place.suffix_separator.as_ref();
+    start..suffix.map_or(value.len(), |suffix| value.find(suffix).expect("a separator"))
 }
 
 /// Whether the scheme looks at every line of this header.
@@ -215,5 +266,5 @@ fn may_repeat(preset: &Preset, header: &str) -> bool {
         .scheme
         .places
         .iter()
-        .any(|place| place.any_line && place.from == crate::input::Input::Header(header.to_owned()))
+        .any(|place| place.any_line && place.from == Input::Header(header.to_owned()))
 }

@@ -1,5 +1,6 @@
 //! From the JSON record to a [`Scheme`].
 
+mod handshake;
 mod place;
 
 use std::time::Duration;
@@ -8,13 +9,15 @@ use serde_json::Value;
 
 use super::fields::{Fields, SchemeError};
 use super::record::{
-    ElementForm, KeyEncoding, KeyRule, Kind, PairKey, Selector, SelectorPart, SignaturePlace,
-    SignedText, TimeRule, TimeSource, TimeUnit,
+    Algorithm, ElementForm, KeyEncoding, KeyRule, Kind, PairKey, Selector, SelectorPart,
+    SignaturePlace, SignedText, TimeRule, TimeSource, TimeUnit,
 };
 use super::{Ack, SCHEME_BYTES_MAX, Scheme};
+use crate::batch::Batch;
 use crate::digest::Hash;
 use crate::input::Input;
 use crate::json::Pointers;
+use crate::public_key::RsaHash;
 use crate::template::Template;
 
 /// Places, keys, selectors and config names: what no real record comes near.
@@ -43,8 +46,8 @@ pub(super) fn scheme(json: &str) -> Result<Scheme, SchemeError> {
         .map_err(|error| SchemeError::new("scheme", error.rule()))?;
     let mut signed_pointers = Pointers::default();
     let mut identity_pointers = Pointers::default();
+    let mut handshake_pointers = Pointers::default();
 
-    fields.refuse(&["each", "item"], "batches of separately signed items are not supported yet")?;
     let kind = kind(&mut fields, &mut signed_pointers)?;
     let places = place::places(&mut fields, &kind, &mut signed_pointers)?;
     let time = match fields.object("ts")? {
@@ -56,15 +59,20 @@ pub(super) fn scheme(json: &str) -> Result<Scheme, SchemeError> {
         event_type: selector(&mut fields, "type", &mut identity_pointers)?,
         config: fields.texts("config", LIST_MAX)?,
         ack: ack(&mut fields)?,
+        // What is read from the item to verify it makes it signed apart.
+        batch: batch(&mut fields, !signed_pointers.is_empty())?,
+        handshakes: handshake::handshakes(&mut fields, &kind, &mut handshake_pointers)?,
         json: json.into(),
         kind,
         places,
         time,
         signed_pointers,
         identity_pointers,
+        handshake_pointers,
     };
     fields.finish()?;
     check_text_and_time(&scheme)?;
+    check_batch(&scheme)?;
     check_config(&scheme)?;
     Ok(scheme)
 }
@@ -88,7 +96,6 @@ fn kind(fields: &mut Fields, pointers: &mut Pointers) -> Result<Kind, SchemeErro
     ];
     let word = fields.choice("kind", &words)?.ok_or_else(|| fields.error("kind", "is missing"))?;
     match word {
-        KindWord::Rsa => return Err(fields.error("kind", "`rsa` is not supported yet")),
         KindWord::Token | KindWord::Basic => {
             fields.refuse(
                 &["hash", "key", "msg", "msg_alt", "ts"],
@@ -97,18 +104,36 @@ fn kind(fields: &mut Fields, pointers: &mut Pointers) -> Result<Kind, SchemeErro
             let is_token = word == KindWord::Token;
             return Ok(if is_token { Kind::Token } else { Kind::Basic });
         }
-        KindWord::Hmac | KindWord::Digest => {}
+        KindWord::Hmac | KindWord::Digest | KindWord::Rsa => {}
     }
     let hash = fields.choice("hash", HASHES)?.ok_or_else(|| fields.error("hash", "is missing"))?;
     let text =
         template(fields, "msg", pointers)?.ok_or_else(|| fields.error("msg", "is missing"))?;
     let texts =
         [Some(text), template(fields, "msg_alt", pointers)?].into_iter().flatten().collect();
-    if word == KindWord::Digest {
-        fields.refuse(&["key"], "means nothing for a digest: its secret is in `msg`")?;
-        return Ok(Kind::Signed(SignedText { hash, key: None, texts }));
+    let algorithm = match word {
+        KindWord::Digest => {
+            fields.refuse(&["key"], "means nothing for a digest: its secret is in `msg`")?;
+            Algorithm::Digest
+        }
+        KindWord::Rsa => {
+            fields.refuse(&["key"], "means nothing for `rsa`: its keys are PEM")?;
+            Algorithm::Rsa(
+                rsa_hash(hash)
+                    .ok_or_else(|| fields.error("hash", "must be sha256 or sha512 for `rsa`"))?,
+            )
+        }
+        KindWord::Hmac | KindWord::Token | KindWord::Basic => Algorithm::Hmac(key_rule(fields)?),
+    };
+    Ok(Kind::Signed(SignedText { hash, algorithm, texts }))
+}
+
+fn rsa_hash(hash: Hash) -> Option<RsaHash> {
+    match hash {
+        Hash::Sha256 => Some(RsaHash::Sha256),
+        Hash::Sha512 => Some(RsaHash::Sha512),
+        Hash::Sha1 | Hash::Md5 => None,
     }
-    Ok(Kind::Signed(SignedText { hash, key: Some(key_rule(fields)?), texts }))
 }
 
 fn template(
@@ -156,9 +181,6 @@ fn time_rule(
     if opaque && tolerance.is_some() {
         return Err(fields.error("tol", "means nothing for an opaque timestamp"));
     }
-    if unit == TimeUnit::Rfc3339 && !opaque {
-        return Err(fields.error("unit", "`rfc3339` is supported for opaque timestamps only"));
-    }
     fields.finish()?;
     Ok(TimeRule { from, unit, tolerance, opaque })
 }
@@ -203,31 +225,58 @@ fn selector(
     Ok(Selector(parts))
 }
 
+fn batch(fields: &mut Fields, is_signed_apart: bool) -> Result<Option<Batch>, SchemeError> {
+    let Some(each) = fields.text("each")? else {
+        fields.refuse(&["item"], "means nothing without `each`")?;
+        return Ok(None);
+    };
+    let item = fields.text("item")?;
+    Batch::parse(&each, item.as_deref(), is_signed_apart)
+        .map(Some)
+        .map_err(|(field, rule)| fields.error(field, rule))
+}
+
 fn ack(fields: &mut Fields) -> Result<Ack, SchemeError> {
-    let mut ack = Ack { status: 200, content_type: None, body: String::new() };
-    let Some(mut record) = fields.object("ack")? else { return Ok(ack) };
-    if let Some(status) = record.number("status", 299)? {
-        ack.status = u16::try_from(status)
-            .ok()
-            .filter(|status| *status >= 200)
-            .ok_or_else(|| record.error("status", "must be from 200 to 299"))?;
+    match fields.object("ack")? {
+        None => Ok(Ack { status: 200, content_type: None, body: String::new() }),
+        Some(mut record) => {
+            let ack = answer(&mut record)?;
+            record.finish()?;
+            Ok(ack)
+        }
     }
-    ack.content_type = record.text("content_type")?;
-    ack.body = record.text_within("body", LONG_TEXT_BYTES_MAX)?.unwrap_or_default();
-    if !ack.body.is_empty() && ack.content_type.is_none() {
+}
+
+/// Status, content type and body of an answer that means "accepted".
+fn answer(record: &mut Fields) -> Result<Ack, SchemeError> {
+    let status = record.number("status", 299)?.unwrap_or(200);
+    let status = u16::try_from(status).ok().filter(|status| *status >= 200);
+    let answer = Ack {
+        status: status.ok_or_else(|| record.error("status", "must be from 200 to 299"))?,
+        content_type: record.text("content_type")?,
+        body: record.text_within("body", LONG_TEXT_BYTES_MAX)?.unwrap_or_default(),
+    };
+    // What is sent as a header must be one.
+    let is_value = |text: &String| text.bytes().all(|byte| matches!(byte, b' '..=b'~'));
+    if !answer.content_type.as_ref().is_none_or(is_value) {
+        return Err(record.error("content_type", "must be printable ASCII"));
+    }
+    if !answer.body.is_empty() && answer.content_type.is_none() {
         return Err(record.error("content_type", "is needed beside `body`"));
     }
-    record.finish()?;
-    Ok(ack)
+    Ok(answer)
 }
 
 /// The rules that tie the signed text to the secret and to the timestamp.
 fn check_text_and_time(scheme: &Scheme) -> Result<(), SchemeError> {
     let Kind::Signed(signed) = &scheme.kind else { return Ok(()) };
-    let is_digest = signed.key.is_none();
+    let is_digest = matches!(signed.algorithm, Algorithm::Digest);
     for (text, field) in signed.texts.iter().zip(["msg", "msg_alt"]) {
         if is_digest && !text.has_secret() {
             return Err(SchemeError::new(field, "must hold {secret}: anybody can make a digest"));
+        }
+        if matches!(signed.algorithm, Algorithm::Rsa(_)) && text.mentions_secret() {
+            return Err(SchemeError::new(field, "holds {secret}, which is a public key"));
         }
         if !is_digest && !text.depends_on_request() {
             return Err(SchemeError::new(field, "must hold something of the request"));
@@ -255,6 +304,27 @@ fn is_time_signed(time: &TimeRule, text: &Template) -> bool {
         }
 }
 
+/// What is read for one item is the item's own.
+fn check_batch(scheme: &Scheme) -> Result<(), SchemeError> {
+    let Some(batch) = &scheme.batch else { return Ok(()) };
+    let Selector(id) = &scheme.id;
+    let is_items_own = |part: &SelectorPart| matches!(part, SelectorPart::Input(Input::Json(_)));
+    if !id.is_empty() && !id.iter().any(is_items_own) {
+        let rule = "must select something of the item, or all items of a request are one event";
+        return Err(SchemeError::new("id", rule));
+    }
+    let Kind::Signed(signed) = &scheme.kind else { return Ok(()) };
+    for (text, field) in signed.texts.iter().zip(["msg", "msg_alt"]) {
+        if batch.is_signed_apart && text.covers_body() {
+            return Err(SchemeError::new(
+                field,
+                "holds {body} although items are signed one by one",
+            ));
+        }
+    }
+    Ok(())
+}
+
 /// Every configured name is used, and every used name is configured.
 fn check_config(scheme: &Scheme) -> Result<(), SchemeError> {
     let texts = match &scheme.kind {
@@ -270,7 +340,8 @@ fn check_config(scheme: &Scheme) -> Result<(), SchemeError> {
         PairKey::Config(name) => Some(name.as_str()),
         PairKey::Literal(_) => None,
     });
-    let used: Vec<&str> = in_texts.chain(in_places).collect();
+    let in_answers = scheme.handshakes.iter().flat_map(|handshake| handshake.config_names());
+    let used: Vec<&str> = in_texts.chain(in_places).chain(in_answers).collect();
     if let Some(name) = used.iter().find(|name| !scheme.config.iter().any(|known| known == *name)) {
         return Err(SchemeError::new("config", format!("`{name}` is used and not listed")));
     }

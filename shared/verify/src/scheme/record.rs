@@ -4,12 +4,13 @@ use std::time::Duration;
 
 use crate::digest::Hash;
 use crate::input::Input;
+use crate::public_key::RsaHash;
 use crate::template::Template;
 
 /// How a request proves where it comes from.
 #[derive(Debug)]
 pub(crate) enum Kind {
-    /// By a MAC or a digest over parts of the request.
+    /// By a signature, a MAC or a digest over parts of the request.
     Signed(SignedText),
     /// By a fixed credential.
     Token,
@@ -21,10 +22,19 @@ pub(crate) enum Kind {
 #[derive(Debug)]
 pub(crate) struct SignedText {
     pub(crate) hash: Hash,
-    /// The key of an HMAC; without one it is a plain hash of a text that holds the secret.
-    pub(crate) key: Option<KeyRule>,
+    pub(crate) algorithm: Algorithm,
     /// Tried in order.
     pub(crate) texts: Vec<Template>,
+}
+
+/// What is done with the hash.
+#[derive(Debug)]
+pub(crate) enum Algorithm {
+    Hmac(KeyRule),
+    /// A plain hash of a text that holds the secret.
+    Digest,
+    /// RSASSA-PKCS1-v1_5, RFC 8017. The secret is a public key, so this crate cannot sign.
+    Rsa(RsaHash),
 }
 
 /// How a secret becomes a MAC key.
@@ -125,7 +135,6 @@ pub(crate) enum TimeSource {
 pub(crate) enum TimeUnit {
     Seconds,
     Millis,
-    /// Always opaque.
     Rfc3339,
 }
 

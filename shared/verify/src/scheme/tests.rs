@@ -67,11 +67,101 @@ fn refuses_what_is_no_record() {
 }
 
 #[test]
-fn refuses_what_is_not_implemented() {
-    broken("/kind", json!("rsa"), "kind", "not supported yet");
-    broken("/each", json!("/items"), "each", "not supported yet");
-    broken("/item", json!("/item"), "item", "not supported yet");
-    broken("/ts/unit", json!("rfc3339"), "ts.unit", "opaque timestamps only");
+fn refuses_bad_public_key_schemes() {
+    let rsa = with(good(), "/kind", json!("rsa"));
+    Scheme::parse(&rsa.to_string()).expect("a good record");
+    for hash in ["sha1", "md5"] {
+        check(with(rsa.clone(), "/hash", json!(hash)), "hash", "sha256 or sha512 for `rsa`");
+    }
+    check(with(rsa.clone(), "/key", json!({"enc": "hex"})), "key", "means nothing for `rsa`");
+    check(with(rsa.clone(), "/msg", json!("{ts}{secret}")), "msg", "which is a public key");
+    check(with(rsa, "/msg", json!("{ts}[[{secret}]]")), "msg", "which is a public key");
+}
+
+#[test]
+fn refuses_bad_batches() {
+    let batch = |record| with(record, "/each", json!("/items"));
+    assert!(Scheme::parse(&batch(good()).to_string()).expect("a good record").is_batch());
+    broken("/item", json!("/item"), "item", "means nothing without `each`");
+    broken("/each", json!("items"), "each", "must start with `/`");
+    check(with(batch(good()), "/item", json!("item")), "item", "must start with `/`");
+    check(
+        with(batch(good()), "/id", json!(["header:Id"])),
+        "id",
+        "all items of a request are one event",
+    );
+    Scheme::parse(&with(batch(good()), "/id", json!([])).to_string()).expect("ids are hashes");
+    let apart = with(batch(good()), "/msg", json!("{ts}{json:/a}{body}"));
+    check(apart, "msg", "holds {body} although items are signed one by one");
+    let apart = with(batch(good()), "/sig/0/from", json!("json:/sig"));
+    check(apart, "msg", "holds {body} although items are signed one by one");
+}
+
+#[test]
+fn refuses_bad_handshakes() {
+    let when = json!([{"from": "body", "is": ""}]);
+    let one = |rule: Value| with(good(), "/handshakes", json!([rule]));
+    Scheme::parse(&one(json!({"when": when})).to_string()).expect("a good record");
+    broken("/handshakes", json!({}), "handshakes", "a list of at most 16 objects");
+    broken("/handshakes", json!(["ping"]), "handshakes[0]", "must be an object");
+    let path = |rest: &str| format!("handshakes[0].{rest}");
+    for (rule, field, complaint) in [
+        (json!({}), "when", "1 to 16 conditions"),
+        (json!({"when": []}), "when", "1 to 16 conditions"),
+        (json!({"when": when, "path": "/"}), "path", "not a field"),
+        (json!({"when": when, "method": "PUT"}), "method", "`PUT` is not one of GET, POST"),
+        (json!({"when": when, "method": "GET"}), "unsigned", "must be true for GET"),
+        (json!({"when": [{"from": "body"}]}), "when[0].from", "exactly one of is, present"),
+        (
+            json!({"when": [{"from": "body", "is": "", "present": true}]}),
+            "when[0].from",
+            "exactly one of is, present",
+        ),
+        (json!({"when": [{"is": ""}]}), "when[0].from", "is missing"),
+        (json!({"when": [{"from": "cookie:a", "is": ""}]}), "when[0].from", "is not header:"),
+        (json!({"when": [{"from": "body", "is": 1}]}), "when[0].is", "must be a text"),
+        (json!({"when": [{"from": "body", "like": 1}]}), "when[0].from", "exactly one of"),
+        (json!({"when": [{"from": "body", "present": 1}]}), "when[0].present", "true or false"),
+        (json!({"when": [{"from": "body", "hex": 20}]}), "when[0].hex", "least and the greatest"),
+        (json!({"when": [{"from": "body", "hex": [0, 2]}]}), "when[0].hex", "least and the"),
+        (json!({"when": [{"from": "body", "hex": [3, 2]}]}), "when[0].hex", "least and the"),
+        (json!({"when": [{"from": "header:A", "present": false}]}), "when", "one condition that"),
+        (json!({"when": when, "answer": {"status": 500}}), "answer.status", "from 0 to 299"),
+        (
+            json!({"when": when, "answer": {"content_type": "a\nb", "body": "x"}}),
+            "answer.content_type",
+            "printable ASCII",
+        ),
+        (
+            json!({"when": when, "answer": {"content_type": "a/b", "body": "{signature}"}}),
+            "answer.body",
+            "exactly if there is `sign`",
+        ),
+        (
+            json!({"when": when, "answer": {"content_type": "a/b", "body": "{body}"}}),
+            "answer.body",
+            "unknown placeholder `{body}`",
+        ),
+        (
+            json!({"when": when, "answer": {"sign": "{body}"}}),
+            "answer.sign",
+            "one input that `when` limits by `hex`",
+        ),
+        (
+            json!({"when": [{"from": "query:q", "hex": [20, 32]}],
+                "answer": {"sign": "x{query:q}", "content_type": "a/b", "body": "{signature}"}}),
+            "answer.sign",
+            "one input that `when` limits by `hex`",
+        ),
+    ] {
+        check(one(rule), &path(field), complaint);
+    }
+    let unlisted = json!({"when": when, "answer": {"content_type": "a/b", "body": "{config:key}"}});
+    check(one(unlisted), "config", "`key` is used and not listed");
+    let challenge = json!([{"when": [{"from": "query:q", "hex": [20, 32]}],
+        "answer": {"sign": "{query:q}", "content_type": "a/b", "body": "{signature}"}}]);
+    let token = with(good_token(), "/handshakes", challenge);
+    check(token, "handshakes[0].answer.sign", "a `kind` that signs with a shared secret");
 }
 
 #[test]

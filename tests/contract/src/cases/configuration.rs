@@ -4,11 +4,11 @@ use std::time::Duration;
 
 use postback_domain::delivery::retry::RetryPolicy;
 use postback_domain::endpoint::{AttemptTimeout, ExtraHeader, OffReason, Switch};
-use postback_domain::ids::{EndpointId, MerchantId, SourceId};
+use postback_domain::ids::{EndpointId, MerchantId, SecretId, SourceId};
 use postback_domain::signing::SigningSecret;
-use postback_domain::source::{SchemeChoice, Source, Tolerance};
+use postback_domain::source::{SchemeChoice, Source, SourceSecret, Tolerance};
 use postback_engine::ports::store::Freshness;
-use postback_verify::{Config, Secret};
+use postback_verify::Config;
 
 use crate::WholeStore;
 use crate::world::*;
@@ -64,7 +64,7 @@ pub async fn every_field_survives(store: impl WholeStore) {
         let rich = Source {
             name: Some(label("Main account")),
             scheme: SchemeChoice::own(own).unwrap(),
-            secrets: vec![Secret::new("new \"one\""), Secret::new("old")],
+            secrets: rotated(number),
             config: Config::from([("url", "https://x.example/?a=b")]),
             tolerance,
             ..source(number)
@@ -81,6 +81,36 @@ pub async fn every_field_survives(store: impl WholeStore) {
     assert_eq!(*store.merchant(rich.id).await.unwrap().unwrap(), rich);
 }
 
+fn rotated(number: u128) -> Vec<SourceSecret> {
+    let mut secrets = secrets(number, &["new \"one\"", "old", "older"]);
+    secrets[1].expires_at = Some(at(60));
+    secrets[2].expires_at = Some(at(0));
+    secrets[2].created_at = at(0).minus(Duration::from_secs(86_400));
+    secrets
+}
+
+/// When a secret was last used is noted beside the source, and never goes back.
+pub async fn uses_of_secrets_are_noted(store: impl WholeStore) {
+    setup(&store).await;
+    let id = SourceId::from_bits(5);
+    let [first, other] = [1, 2].map(|number| SecretId::derive(id, 9, number));
+    assert_eq!(store.secret_uses(id).await.unwrap(), []);
+    store.note_secret_use(id, first, at(5)).await.unwrap();
+    store.note_secret_use(id, other, at(6)).await.unwrap();
+    store.note_secret_use(id, first, at(9)).await.unwrap();
+    store.note_secret_use(id, first, at(7)).await.unwrap();
+    let mut uses = store.secret_uses(id).await.unwrap();
+    uses.sort_by_key(|(_, at)| *at);
+    assert_eq!(uses, [(other, at(6)), (first, at(9))]);
+    assert_eq!(*store.source(id, Freshness::Fresh).await.unwrap().unwrap(), source(5));
+
+    let next = Source { revision: 2, ..source(5) };
+    store.replace_source(next).await.unwrap();
+    assert_eq!(store.secret_uses(id).await.unwrap().len(), 2);
+    store.delete_source(id).await.unwrap();
+    assert_eq!(store.secret_uses(id).await.unwrap(), []);
+}
+
 /// The writer of a change sees it at once.
 pub async fn changes_are_seen_at_once(store: impl WholeStore) {
     setup(&store).await;
@@ -92,7 +122,7 @@ pub async fn changes_are_seen_at_once(store: impl WholeStore) {
     assert!(store.endpoint(end(2)).await.unwrap().is_none());
 
     store.source(SourceId::from_bits(5), Freshness::Cached).await.unwrap();
-    let rotated = Source { secrets: vec![Secret::new("two")], revision: 2, ..source(5) };
+    let rotated = Source { secrets: secrets(5, &["two"]), revision: 2, ..source(5) };
     store.replace_source(rotated.clone()).await.unwrap();
     let seen = store.source(rotated.id, Freshness::Fresh).await.unwrap().unwrap();
     assert_eq!(seen.secrets, rotated.secrets);

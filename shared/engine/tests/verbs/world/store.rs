@@ -8,7 +8,7 @@ use postback_domain::delivery::message::{Message, Receipt};
 use postback_domain::delivery::{Lease, Settlement};
 use postback_domain::endpoint::{Endpoint, OffReason};
 use postback_domain::event::{Event, Plan};
-use postback_domain::ids::{DeliveryId, EndpointId, EventId, MerchantId, SourceId};
+use postback_domain::ids::{DeliveryId, EndpointId, EventId, MerchantId, SecretId, SourceId};
 use postback_domain::merchant::Merchant;
 use postback_domain::source::Source;
 use postback_domain::time::Timestamp;
@@ -50,6 +50,7 @@ pub(crate) enum Step {
     Due,
     PushForward,
     SwitchOff,
+    NoteUse,
 }
 
 /// What goes wrong with a call.
@@ -170,6 +171,15 @@ impl Configuration for FaultyStore {
 
     async fn endpoint(&self, id: EndpointId) -> Result<Option<Arc<Endpoint>>, Unavailable> {
         self.pass(Step::Other, self.inner.endpoint(id)).await
+    }
+
+    async fn note_secret_use(
+        &self,
+        source: SourceId,
+        secret: SecretId,
+        at: Timestamp,
+    ) -> Result<(), Unavailable> {
+        self.pass(Step::NoteUse, self.inner.note_secret_use(source, secret, at)).await
     }
 
     async fn switch_off(

@@ -35,20 +35,23 @@ pub(super) fn source(fields: &mut Fields, id: SourceId, now: Timestamp) -> Resul
         merchant_id,
         name: None,
         scheme: change.scheme.clone().ok_or_else(|| Problem::missing("preset"))?,
-        secrets: change.secrets.clone().ok_or_else(|| Problem::missing("secrets"))?,
+        secrets: Vec::new(),
         config: Config::default(),
         tolerance: Tolerance::SchemeDefault,
         created_at: now,
         revision: 0,
     };
-    change.apply(&mut source)?;
+    if change.secrets.is_none() {
+        return Err(Problem::missing("secrets"));
+    }
+    change.apply(&mut source, now)?;
     Ok(source)
 }
 
 impl Change {
     pub(super) fn read(fields: &mut Fields) -> Result<Self, Problem> {
         let preset = fields.change("preset", text)?;
-        let own = fields.change("scheme", own_scheme)?;
+        let own = fields.change("scheme", Ok)?.map(own_scheme).transpose()?;
         let scheme = match (preset, own) {
             (Some(_), Some(_)) => {
                 return Err(Problem::invalid("scheme", "cannot stand beside `preset`"));
@@ -73,14 +76,14 @@ impl Change {
         })
     }
 
-    pub(super) fn apply(self, source: &mut Source) -> Result<(), Problem> {
+    pub(super) fn apply(self, source: &mut Source, now: Timestamp) -> Result<(), Problem> {
         let tolerance_asked = self.tolerance.is_some();
         self.name.apply_to(&mut source.name);
         if let Some(scheme) = self.scheme {
             source.scheme = scheme;
         }
         if let Some(secrets) = self.secrets {
-            source.secrets = secrets;
+            source.replace_secrets(secrets, now);
         }
         self.config.apply_or(&mut source.config, Config::default);
         if let Some(tolerance) = self.tolerance {
@@ -95,7 +98,7 @@ fn check(source: &Source, tolerance_asked: bool) -> Result<(), Problem> {
     let scheme = source.scheme.scheme();
     for (number, secret) in (1..).zip(&source.secrets) {
         scheme
-            .check_secret(secret)
+            .check_secret(&secret.secret)
             .map_err(|error| Problem::invalid("secrets", format!("item {number}: {error}")))?;
     }
     scheme.check_config(&source.config).map_err(|error| Problem::invalid("config", error))?;
@@ -107,11 +110,12 @@ fn check(source: &Source, tolerance_asked: bool) -> Result<(), Problem> {
     Ok(())
 }
 
-fn own_scheme(value: Value) -> Result<SchemeChoice, String> {
-    if !value.is_object() {
-        return Err("must be an object".to_owned());
-    }
-    SchemeChoice::own(&value.to_string()).map_err(|error| error.to_string())
+/// A record that breaks a rule is told by the very field of it.
+fn own_scheme(record: Value) -> Result<SchemeChoice, Problem> {
+    SchemeChoice::own(&record.to_string()).map_err(|error| match error.field() {
+        "scheme" => Problem::invalid("scheme", error.rule()),
+        field => Problem::invalid(&format!("scheme.{field}"), error.rule()),
+    })
 }
 
 fn secrets(value: Value) -> Result<Vec<Secret>, String> {

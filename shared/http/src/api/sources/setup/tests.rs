@@ -1,4 +1,5 @@
 use super::*;
+use postback_domain::source::SourceSecret;
 use serde_json::{Value, json};
 
 use crate::problem::FieldProblem;
@@ -53,6 +54,7 @@ fn what_could_never_verify_is_refused_by_field() {
         (json!({"preset": "strype"}), "unknown_preset", "preset"),
         (json!({"preset": null}), "invalid_field", "preset"),
         (json!({"scheme": own()}), "invalid_field", "scheme"),
+        (json!({"preset": null, "scheme": "own"}), "invalid_field", "preset"),
         (json!({"secrets": []}), "invalid_field", "secrets"),
         (json!({"secrets": null}), "invalid_field", "secrets"),
         (json!({"secrets": [""]}), "invalid_field", "secrets"),
@@ -89,9 +91,11 @@ fn what_could_never_verify_is_refused_by_field() {
 fn a_patch_changes_what_it_names() {
     let patched = |mut source: Source, body: Value| {
         let change = fields(body, Change::read)?;
-        change.apply(&mut source).map(|()| source).map_err(|problem| match problem {
-            Problem::Field(field) => field,
-            other => panic!("{other:?} is not about a field"),
+        change.apply(&mut source, Timestamp::from_millis(0)).map(|()| source).map_err(|problem| {
+            match problem {
+                Problem::Field(field) => field,
+                other => panic!("{other:?} is not about a field"),
+            }
         })
     };
     let before = Source { name: Label::parse("Old").ok(), ..stripe() };
@@ -102,7 +106,15 @@ fn a_patch_changes_what_it_names() {
         (json!({"name": null}), Source { name: None, ..before.clone() }),
         (
             json!({"secrets": ["new", "old"]}),
-            Source { secrets: vec![Secret::new("new"), Secret::new("old")], ..before.clone() },
+            Source {
+                secrets: SourceSecret::set(
+                    before.id,
+                    2,
+                    Timestamp::from_millis(0),
+                    ["new", "old"].map(Secret::new),
+                ),
+                ..before.clone()
+            },
         ),
         (json!({"tolerance_s": 60}), Source { tolerance: within(60), ..before.clone() }),
         (

@@ -1,0 +1,11 @@
+-- What is known of a source's secrets beside themselves: ids, when they were set, when they expire.
+-- NULL in rows of before.
+ALTER TABLE sources ADD COLUMN secret_terms TEXT;
+
+-- When a secret last signed something. Noted once an hour.
+CREATE TABLE secret_uses (
+    source_id    BLOB NOT NULL,
+    secret_id    BLOB NOT NULL,
+    last_used_at INTEGER NOT NULL,
+    PRIMARY KEY (source_id, secret_id)
+) WITHOUT ROWID;

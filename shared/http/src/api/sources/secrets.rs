@@ -1,0 +1,149 @@
+//! `/v1/sources/{id}/secrets`: the rotation of a provider's secret. A new one goes in, the old ones
+//! stay good for a while, and each shows when it last signed something, which tells when the old
+//! one can go. The secrets themselves never come out.
+
+use std::collections::HashMap;
+use std::time::Duration;
+
+use axum::extract::State;
+use axum::http::StatusCode;
+use axum::response::{IntoResponse, Response};
+use postback_domain::ids::{SecretId, SourceId};
+use postback_domain::limits::{SECRET_OVERLAP, SECRET_OVERLAP_MAX};
+use postback_domain::source::{SecretChangeError, Source, SourceSecret};
+use postback_domain::time::Timestamp;
+use postback_engine::ports::catalog::Catalog;
+use postback_verify::Secret;
+use serde::Serialize;
+
+use crate::api::auth::Admin;
+use crate::api::change::change;
+use crate::api::fields::Patch;
+use crate::api::input::{Body, Ids, Query};
+use crate::api::seed::Seed;
+use crate::api::values::{text, whole};
+use crate::api::{Api, ApiPorts};
+use crate::edge;
+use crate::problem::Problem;
+
+/// A secret as its operator sees it.
+#[derive(Debug, Serialize)]
+struct SecretView {
+    id: SecretId,
+    created_at: Timestamp,
+    /// Null: for good.
+    expires_at: Option<Timestamp>,
+    /// Null: nothing that was noted. Noted once an hour at most.
+    last_used_at: Option<Timestamp>,
+}
+
+/// All secrets of a source: they are few, so there are no pages.
+#[derive(Serialize)]
+struct Secrets {
+    data: Vec<SecretView>,
+    next: Option<String>,
+}
+
+/// What a rotation says.
+#[derive(Clone)]
+struct Rotation {
+    secret: Secret,
+    overlap: Option<Duration>,
+}
+
+pub(crate) async fn create<P: ApiPorts>(
+    State(api): State<Api<P>>,
+    _: Admin,
+    Ids(id): Ids<SourceId>,
+    seed: Seed,
+    body: Body,
+) -> Result<Response, Problem> {
+    let rotation = body.read(|fields| {
+        let secret = fields.required("secret", text)?;
+        let seconds = |value| whole(&value, 0..=SECRET_OVERLAP_MAX.as_secs());
+        let overlap = match fields.patch("overlap_s", seconds)? {
+            Patch::Keep => Some(SECRET_OVERLAP),
+            Patch::Clear => None,
+            Patch::Set(secs) => Some(Duration::from_secs(secs)),
+        };
+        Ok(Rotation { secret: Secret::new(secret), overlap })
+    })?;
+    let store = api.store();
+    let changed = change(
+        "source",
+        || store.read_source(id),
+        |source| rotate(source, rotation.clone(), &seed),
+        |source| store.replace_source(source),
+    );
+    let source = changed.await?.after;
+    let new = source.secrets.iter().find(|secret| secret.secret == rotation.secret);
+    let new = new.ok_or(Problem::NotFound("secret"))?;
+    Ok(edge::json(StatusCode::CREATED, &SecretView::of(new, &HashMap::new())))
+}
+
+pub(crate) async fn list<P: ApiPorts>(
+    State(api): State<Api<P>>,
+    _: Admin,
+    Ids(id): Ids<SourceId>,
+    query: Query,
+) -> Result<Response, Problem> {
+    query.read(|_| Ok(()))?;
+    let source = api.store().read_source(id).await?.ok_or(Problem::NotFound("source"))?;
+    let uses = api.store().secret_uses(id).await?.into_iter().collect();
+    let data = source.secrets.iter().map(|secret| SecretView::of(secret, &uses)).collect();
+    Ok(edge::json(StatusCode::OK, &Secrets { data, next: None }))
+}
+
+pub(crate) async fn delete<P: ApiPorts>(
+    State(api): State<Api<P>>,
+    _: Admin,
+    Ids((id, secret)): Ids<(SourceId, SecretId)>,
+) -> Result<Response, Problem> {
+    let store = api.store();
+    let changed = change(
+        "source",
+        || store.read_source(id),
+        |source| {
+            source.drop_secret(secret).map_err(refused)?;
+            source.revision = source.revision.saturating_add(1);
+            Ok(())
+        },
+        |source| store.replace_source(source),
+    );
+    changed.await?;
+    Ok(StatusCode::NO_CONTENT.into_response())
+}
+
+/// A secret that is there already is our own work if the request is carried out again.
+fn rotate(source: &mut Source, rotation: Rotation, seed: &Seed) -> Result<(), Problem> {
+    let Rotation { secret, overlap } = rotation;
+    let fits = source.scheme.scheme().check_secret(&secret);
+    fits.map_err(|error| Problem::invalid("secret", error))?;
+    match source.rotate_secret(secret, overlap, seed.at()) {
+        Ok(_) => {}
+        Err(SecretChangeError::Known(_)) if seed.is_again() => {}
+        Err(error) => return Err(refused(error)),
+    }
+    source.revision = source.revision.saturating_add(1);
+    Ok(())
+}
+
+fn refused(error: SecretChangeError) -> Problem {
+    match error {
+        SecretChangeError::Unknown => Problem::NotFound("secret"),
+        SecretChangeError::Known(_) => Problem::conflict("secret_known", error),
+        SecretChangeError::Full => Problem::conflict("limit_reached", error),
+        SecretChangeError::Last => Problem::conflict("last_secret", error),
+    }
+}
+
+impl SecretView {
+    fn of(secret: &SourceSecret, uses: &HashMap<SecretId, Timestamp>) -> Self {
+        Self {
+            id: secret.id,
+            created_at: secret.created_at,
+            expires_at: secret.expires_at,
+            last_used_at: uses.get(&secret.id).copied(),
+        }
+    }
+}
