@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use clap::{Args, Parser, Subcommand};
+use postback_verify::{Tolerance, UnixTime};
 
 /// Makes sure that payment events reach the merchants they are for.
 #[derive(Debug, Parser)]
@@ -18,7 +19,8 @@ const EXAMPLES: &str = "\
 Examples:
   postback demo                        the whole story in one terminal, in half a minute
   postback serve                       on 127.0.0.1:8080, data in ./postback-data
-  postback send --preset stripe --secret whsec_… http://127.0.0.1:8080/in/src_…";
+  postback send --preset stripe --secret whsec_… http://127.0.0.1:8080/in/src_…
+  postback verify --preset stripe --secret whsec_… --request captured.http";
 
 /// What to do.
 #[derive(Debug, Subcommand)]
@@ -29,6 +31,8 @@ pub(crate) enum Command {
     Serve(ServeArguments),
     /// Send a correctly signed sample event to a source's URL
     Send(SendArguments),
+    /// Say why a captured request verifies, or which step fails and what would mend it
+    Verify(VerifyArguments),
     /// List the providers whose signatures are known
     Presets(PresetsArguments),
 }
@@ -90,7 +94,10 @@ pub(crate) struct ServeArguments {
 Examples:
   postback send --preset stripe --secret whsec_… http://127.0.0.1:8080/in/src_…
   postback send --preset shopify --type orders/paid --count 10 --secret … URL
-  postback send --preset square --config url=https://hooks.example.com/in/src_… --secret … URL")]
+  postback send --preset square --config url=https://hooks.example.com/in/src_… --secret … URL
+
+Signs for every provider that signs with a shared secret or sends a fixed credential. Those that
+sign with a private key (RSA) have it for themselves; their requests can be checked with `verify`.")]
 pub(crate) struct SendArguments {
     /// The source's URL
     pub(crate) url: String,
@@ -100,7 +107,12 @@ pub(crate) struct SendArguments {
     pub(crate) preset: String,
 
     /// The source's secret, as the provider would show it
-    #[arg(long, env = "POSTBACK_SOURCE_SECRET", hide_env_values = true)]
+    #[arg(
+        long,
+        env = "POSTBACK_SOURCE_SECRET",
+        hide_env_values = true,
+        allow_hyphen_values = true
+    )]
     pub(crate) secret: String,
 
     /// Which of the preset's sample events; the first if not given
@@ -121,6 +133,73 @@ pub(crate) struct SendArguments {
     pub(crate) config: Vec<(String, String)>,
 
     /// Print one JSON object for each event
+    #[arg(long)]
+    pub(crate) json: bool,
+}
+
+#[derive(Debug, Args)]
+#[command(after_help = "\
+Examples:
+  postback verify --preset stripe --secret whsec_… --request captured.http
+  postback verify --preset github --secret … --headers headers.txt --body body.json
+  postback verify --preset mercadopago --secret … --headers h.txt --body b.json --query 'data.id=1&type=payment'
+  postback verify --preset wise --secret-file wise.pem --request captured.http --json
+  postback verify --scheme own.json --secret … --request captured.http --at 2026-09-21T12:00:00Z
+
+Headers are lines `Name: value`, with or without the request line, as a proxy saves them or `curl -v`
+prints them. The body must be the very bytes: one line break more is another body. Nothing is sent
+anywhere. Exits with 0 if the request verifies, with 1 if not.")]
+pub(crate) struct VerifyArguments {
+    /// The provider; `postback presets` lists them
+    #[arg(long, value_name = "NAME", required_unless_present = "scheme")]
+    pub(crate) preset: Option<String>,
+
+    /// A scheme of your own, as JSON in a file
+    #[arg(long, value_name = "FILE", conflicts_with = "preset")]
+    pub(crate) scheme: Option<PathBuf>,
+
+    /// A secret that may have signed it; may be given several times
+    #[arg(
+        long,
+        env = "POSTBACK_SOURCE_SECRET",
+        hide_env_values = true,
+        allow_hyphen_values = true
+    )]
+    pub(crate) secret: Vec<String>,
+
+    /// A file with such a secret, such as a public key in PEM
+    #[arg(long, value_name = "FILE")]
+    pub(crate) secret_file: Vec<PathBuf>,
+
+    /// A named input that the scheme needs, such as url=…
+    #[arg(long, value_name = "NAME=VALUE", value_parser = name_and_value)]
+    pub(crate) config: Vec<(String, String)>,
+
+    /// The whole request: headers, an empty line, the body
+    #[arg(long, value_name = "FILE", required_unless_present_all = ["headers", "body"], conflicts_with_all = ["headers", "body"])]
+    pub(crate) request: Option<PathBuf>,
+
+    /// Its headers
+    #[arg(long, value_name = "FILE", requires = "body")]
+    pub(crate) headers: Option<PathBuf>,
+
+    /// Its body
+    #[arg(long, value_name = "FILE", requires = "headers")]
+    pub(crate) body: Option<PathBuf>,
+
+    /// Its query string or URL, if not in a request line
+    #[arg(long, value_name = "QUERY")]
+    pub(crate) query: Option<String>,
+
+    /// When it came in, for its age: RFC 3339 or seconds since 1970; now if not given
+    #[arg(long, value_name = "TIME", value_parser = moment)]
+    pub(crate) at: Option<UnixTime>,
+
+    /// How old it may be, such as 5m, or `none`; what the scheme suggests if not given
+    #[arg(long, value_name = "DURATION", value_parser = tolerance)]
+    pub(crate) tolerance: Option<Tolerance>,
+
+    /// Print JSON
     #[arg(long)]
     pub(crate) json: bool,
 }
@@ -149,6 +228,21 @@ fn duration(text: &str) -> Result<Duration, String> {
     if range.contains(&duration) { Ok(duration) } else { Err("must be from 1s to 24h".to_owned()) }
 }
 
+/// Reads a duration, or `none`.
+fn tolerance(text: &str) -> Result<Tolerance, String> {
+    if text == "none" { Ok(Tolerance::Unchecked) } else { duration(text).map(Tolerance::Within) }
+}
+
+/// Reads `2026-09-21T12:00:00Z` or `1790000000`.
+fn moment(text: &str) -> Result<UnixTime, String> {
+    let secs = text.parse().map(UnixTime::from_secs).ok();
+    let millis = || {
+        let time: jiff::Timestamp = text.parse().ok()?;
+        u64::try_from(time.as_millisecond()).ok().map(UnixTime::from_millis)
+    };
+    secs.or_else(millis).ok_or("must be RFC 3339 or seconds since 1970".to_owned())
+}
+
 fn name_and_value(text: &str) -> Result<(String, String), String> {
     let (name, value) = text.split_once('=').ok_or("must be NAME=VALUE")?;
     Ok((name.to_owned(), value.to_owned()))
@@ -162,6 +256,19 @@ mod tests {
     fn the_command_line_is_consistent() {
         use clap::CommandFactory as _;
         Cli::command().debug_assert();
+    }
+
+    #[test]
+    fn moments() {
+        let at = UnixTime::from_secs(1_790_000_000);
+        assert_eq!(moment("1790000000"), Ok(at));
+        assert_eq!(moment("2026-09-21T14:13:20Z"), Ok(at));
+        assert_eq!(moment("2026-09-21T16:13:20.000+02:00"), Ok(at));
+        for bad in ["", "yesterday", "-1", "1969-12-31T23:59:59Z"] {
+            assert!(moment(bad).is_err(), "{bad:?}");
+        }
+        assert_eq!(tolerance("none"), Ok(Tolerance::Unchecked));
+        assert_eq!(tolerance("5m"), Ok(Tolerance::Within(Duration::from_secs(300))));
     }
 
     #[test]

@@ -1,5 +1,6 @@
 //! Postback in one process, and its command line.
 
+mod capture;
 mod cli;
 mod demo;
 mod listener;
@@ -10,6 +11,7 @@ mod presets;
 mod send;
 mod serve;
 mod terminal;
+mod verify;
 mod worker;
 
 use std::process::ExitCode;
@@ -22,6 +24,7 @@ fn main() -> ExitCode {
         cli::Command::Serve(arguments) => serve::run(arguments),
         cli::Command::Demo(arguments) => demo::run(&arguments),
         cli::Command::Send(arguments) => send::run(&arguments),
+        cli::Command::Verify(arguments) => verify::run(&arguments),
         cli::Command::Presets(arguments) => presets::run(&arguments),
     };
     match outcome {

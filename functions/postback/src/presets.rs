@@ -58,6 +58,7 @@ fn show(preset: &Preset) {
     println!("  confidence       {}", preset.confidence);
     println!("  body covered     {}", preset.covers_body);
     println!("  replay refused   {}", preset.replay_protection);
+    println!("  expects          {}", preset.expects);
     println!("  config           {}", preset.scheme.config_names().join(" "));
     for sample in &preset.samples {
         println!("  sample event     {}", sample.event_type);
@@ -76,6 +77,9 @@ fn view(preset: &Preset) -> Value {
         "confidence": preset.confidence,
         "covers_body": preset.covers_body,
         "replay_protection": preset.replay_protection,
+        "expects": preset.expects,
+        "batch": preset.scheme.is_batch(),
+        "public_key": preset.scheme.takes_public_key(),
         "config": preset.scheme.config_names(),
         "caveats": preset.caveats,
         "event_types": preset.samples.iter().map(|sample| &sample.event_type).collect::<Vec<_>>(),

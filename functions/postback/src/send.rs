@@ -7,7 +7,7 @@ use std::time::Duration;
 use anstream::println;
 use postback_engine::ports::clock::{SystemClock, SystemEntropy};
 use postback_engine::ports::{Clock, Entropy};
-use postback_verify::{Config, Preset, Sample, Secret, Signed, UnixTime, preset};
+use postback_verify::{Config, Preset, Request, Sample, Secret, Signed, UnixTime, preset};
 use serde_json::json;
 use ureq::Agent;
 
@@ -35,20 +35,24 @@ pub(crate) fn run(arguments: &SendArguments) -> Result<ExitCode, Box<dyn Error>>
         let id = arguments.id.clone().unwrap_or_else(fresh_id);
         let signed = sign(preset, sample, &id, &secret, &config)?;
         let id = provider_event_id(sample, &id)?;
-        let bytes = signed.body.len();
+        let (bytes, events) = (signed.body.len(), events_in(preset, &signed));
         let (status, answer) = post(&agent, &arguments.url, signed)?;
         let accepted = status == 200;
         all_accepted &= accepted;
         if arguments.json {
             println!(
                 "{}",
-                json!({ "id": id, "type": sample.event_type, "bytes": bytes, "status": status })
+                json!({
+                    "id": id, "type": sample.event_type, "bytes": bytes, "events": events,
+                    "status": status,
+                })
             );
             continue;
         }
+        let more = if events > 1 { format!(" and {} more", events - 1) } else { String::new() };
         let style = if accepted { GOOD } else { BAD };
         println!(
-            "{style}{status}{style:#}  {BOLD}{}{BOLD:#}  {id}  {DIM}{bytes} bytes{DIM:#}",
+            "{style}{status}{style:#}  {BOLD}{}{BOLD:#}  {id}{more}  {DIM}{bytes} bytes{DIM:#}",
             sample.event_type
         );
         if !accepted {
@@ -56,6 +60,12 @@ pub(crate) fn run(arguments: &SendArguments) -> Result<ExitCode, Box<dyn Error>>
         }
     }
     Ok(if all_accepted { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+}
+
+/// How many events a request is: one, but for a batch.
+fn events_in(preset: &Preset, signed: &Signed) -> usize {
+    let request = Request { query: &signed.query, headers: &signed.headers, body: &signed.body };
+    preset.scheme.identify(&request).len()
 }
 
 /// A client that hands every status over as an answer.

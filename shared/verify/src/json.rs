@@ -66,6 +66,11 @@ impl Pointers {
         self.written.is_empty()
     }
 
+    /// The text of a pointer of this set.
+    pub(crate) fn written_as(&self, slot: Slot) -> &str {
+        &self.written[slot.0]
+    }
+
     /// Adds a pointer such as `/data/0/id`; the same pointer twice takes one slot. The error is the
     /// rule that is broken.
     pub(crate) fn add(&mut self, pointer: &str) -> Result<Slot, String> {

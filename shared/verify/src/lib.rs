@@ -5,6 +5,7 @@ mod bounded;
 mod config;
 mod digest;
 mod encoding;
+mod explain;
 mod handshake;
 mod identify;
 mod input;
@@ -23,6 +24,7 @@ mod verify;
 
 pub use batch::ITEMS_MAX;
 pub use config::{CONFIG_VALUE_BYTES_MAX, Config, ConfigError};
+pub use explain::{Explanation, Step};
 pub use handshake::Method;
 pub use identify::{EVENT_ID_BYTES_MAX, EVENT_TYPE_BYTES_MAX, IdOrigin, Identity, UNKNOWN_TYPE};
 pub use preset::{Preset, Sample, SampleError, SampleRequest, preset, presets};

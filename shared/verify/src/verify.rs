@@ -42,11 +42,11 @@ impl Verified {
 }
 
 /// The values found at the places of a scheme, each with its place.
-type PlacedValues<'r, 's> = Bounded<(&'s SignaturePlace, Cow<'r, [u8]>), SIGNATURES_MAX>;
+pub(crate) type PlacedValues<'r, 's> = Bounded<(&'s SignaturePlace, Cow<'r, [u8]>), SIGNATURES_MAX>;
 
 /// A signed timestamp: the text as received, and its number unless the scheme never reads it.
-struct Timestamp<'v> {
-    text: Cow<'v, [u8]>,
+pub(crate) struct Timestamp<'v> {
+    pub(crate) text: Cow<'v, [u8]>,
     number: Option<u64>,
 }
 
@@ -82,7 +82,7 @@ impl Scheme {
     }
 
     /// The position of the secret that matched.
-    fn verify_one<S: Borrow<Secret>>(
+    pub(crate) fn verify_one<S: Borrow<Secret>>(
         &self,
         request: &Request<'_>,
         secrets: &[S],
@@ -104,7 +104,7 @@ impl Scheme {
     }
 
     /// The id decides what counts as a repeat, so there must be no doubt which one it is.
-    fn refuse_repeated_id(&self, inputs: &Inputs<'_>) -> Result<(), Refusal> {
+    pub(crate) fn refuse_repeated_id(&self, inputs: &Inputs<'_>) -> Result<(), Refusal> {
         for part in &self.id.0 {
             // Pointers of the id belong to another set than those of `inputs`.
             if let SelectorPart::Input(input) = part
@@ -116,7 +116,7 @@ impl Scheme {
         Ok(())
     }
 
-    fn signature_values<'i>(
+    pub(crate) fn signature_values<'i>(
         &self,
         inputs: &'i Inputs<'_>,
     ) -> Result<PlacedValues<'i, '_>, Refusal> {
@@ -141,7 +141,7 @@ impl Scheme {
         if values.is_empty() { Err(Refusal::MissingSignature) } else { Ok(values) }
     }
 
-    fn claims<'v>(
+    pub(crate) fn claims<'v>(
         &self,
         values: &'v PlacedValues<'_, '_>,
         config: &Config,
@@ -157,7 +157,7 @@ impl Scheme {
         if claims.well_formed { Ok(claims) } else { Err(Refusal::MalformedSignature) }
     }
 
-    fn timestamp<'v>(
+    pub(crate) fn timestamp<'v>(
         &self,
         inputs: &'v Inputs<'_>,
         element: Option<&'v [u8]>,
@@ -174,7 +174,7 @@ impl Scheme {
         Ok(Some(Timestamp { text, number: Some(number) }))
     }
 
-    fn matching_secret<S: Borrow<Secret>>(
+    pub(crate) fn matching_secret<S: Borrow<Secret>>(
         &self,
         inputs: &Inputs<'_>,
         claims: &Claims<'_>,

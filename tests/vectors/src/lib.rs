@@ -83,6 +83,12 @@ impl Vector {
         self.expect == Expectation::Accept
     }
 
+    /// Whether it is a provider's look at registration: answered, and no event. Some are unsigned,
+    /// so that verification alone refuses them.
+    pub fn is_handshake(&self) -> bool {
+        expected::is_handshake(self)
+    }
+
     /// The events that an accepted request is, in order.
     pub fn events(&self) -> Vec<ExpectedEvent> {
         expected::events(self, self.event_id.as_deref(), self.event_type.as_deref())
