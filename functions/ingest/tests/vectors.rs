@@ -55,7 +55,11 @@ fn source(number: u128, vector: &Vector) -> Source {
 fn envelope(id: SourceId, vector: &Vector) -> Value {
     let query = || url::form_urlencoded::parse(vector.query().as_bytes()).into_owned();
     let body = vector.body();
-    let text = String::from_utf8(body.clone()).ok().filter(|_| vector.id.len() % 2 == 0);
+    let is_text = |(name, value): &(String, String)| {
+        name.eq_ignore_ascii_case("content-type") && value.starts_with("application/json")
+    };
+    let text = String::from_utf8(body.clone()).ok();
+    let text = text.filter(|_| vector.headers.iter().any(is_text));
     json!({
         "version": "1.0",
         "resource": "/in/{source}",
