@@ -139,6 +139,13 @@ impl Template {
         self.parts().any(|part| matches!(part, Part::Input { input, .. } if input == wanted))
     }
 
+    pub(crate) fn inputs(&self) -> impl Iterator<Item = &Input> {
+        self.parts().filter_map(|part| match part {
+            Part::Input { input, .. } => Some(input),
+            _ => None,
+        })
+    }
+
     pub(crate) fn config_names(&self) -> impl Iterator<Item = &str> {
         self.parts().filter_map(|part| match part {
             Part::Config(name) => Some(name.as_str()),

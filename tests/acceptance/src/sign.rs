@@ -1,6 +1,6 @@
 //! Signs requests as providers do, written from the providers' documents and not from the
 //! product's presets. Sources of the schemes: docs.stripe.com/webhooks,
-//! docs.github.com/webhooks, standardwebhooks.com.
+//! docs.github.com/webhooks, standardwebhooks.com, developer.gocardless.com.
 
 use std::fmt::Write;
 
@@ -21,6 +21,8 @@ pub enum Provider {
     GitHub,
     /// `webhook-id`, `webhook-timestamp`, `webhook-signature`; id in a header, type in the body.
     StandardWebhooks,
+    /// `Webhook-Signature` over the raw body, which is a batch: id and type in each event of it.
+    GoCardless,
 }
 
 impl Provider {
@@ -30,6 +32,7 @@ impl Provider {
             Self::Stripe => "stripe",
             Self::GitHub => "github",
             Self::StandardWebhooks => "standard-webhooks",
+            Self::GoCardless => "gocardless",
         }
     }
 
@@ -39,7 +42,7 @@ impl Provider {
         match self {
             // Stripe's prefix is part of the key; it is not base64.
             Self::Stripe => format!("whsec_{}", hex(&key)),
-            Self::GitHub => hex(&key),
+            Self::GitHub | Self::GoCardless => hex(&key),
             Self::StandardWebhooks => format!("whsec_{}", STANDARD.encode(key)),
         }
     }
@@ -80,6 +83,10 @@ impl Provider {
                     .header("X-GitHub-Delivery", id)
                     .header("X-GitHub-Event", event_type)
                     .header("X-Hub-Signature-256", format!("sha256={}", hex(&mac)))
+            }
+            Self::GoCardless => {
+                let mac = hmac_sha256(secret.as_bytes(), &[body]);
+                request.header("Webhook-Signature", hex(&mac))
             }
             Self::StandardWebhooks => request
                 .header("webhook-id", id)

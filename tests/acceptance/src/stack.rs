@@ -48,6 +48,11 @@ impl Stack {
         }
     }
 
+    /// Whether the environment has named it.
+    pub fn is_deployed(&self) -> bool {
+        self.home.is_none()
+    }
+
     /// A fresh server whose process and disk the test may ruin; `None`, with a note, when the
     /// environment names a stack.
     ///

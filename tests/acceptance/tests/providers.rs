@@ -6,7 +6,7 @@ use std::process::Command;
 
 use postback_acceptance::api::{Merchant, text};
 use postback_acceptance::binary;
-use postback_acceptance::client::{Connection, Request};
+use postback_acceptance::client::Request;
 use postback_acceptance::clock::eventually;
 use postback_acceptance::sign::sha256_hex;
 use postback_acceptance::stack::Stack;
@@ -60,7 +60,17 @@ fn names(vector: &Vector) -> impl Iterator<Item = String> {
     vector.events().into_iter().map(|event| event.id.unwrap_or_else(|| sha256_hex(&event.body)))
 }
 
-fn check(stack: &Stack, connection: &mut Connection, preset: &str, vectors: &[Vector]) {
+/// What may be lost on the way through a gateway: lines of a header, bytes that are no text, a query.
+/// A deployed stack gets one request of each kind from each provider; the others say nothing new of
+/// it, and it may be slow.
+fn kind(vector: &Vector) -> (bool, bool, bool, bool) {
+    let is_text = String::from_utf8(vector.body()).is_ok();
+    let reason = vector.reason_code.as_deref();
+    let is_repeated = reason == Some("duplicate_header");
+    (vector.is_accepted(), is_repeated, is_text, vector.query().is_empty())
+}
+
+fn check(stack: &Stack, preset: &str, vectors: &[Vector]) {
     let merchant = stack.merchant();
     let mut sources: BTreeMap<String, Source> = BTreeMap::new();
     for vector in vectors {
@@ -68,7 +78,7 @@ fn check(stack: &Stack, connection: &mut Connection, preset: &str, vectors: &[Ve
         let source = sources
             .entry(format!("{setup:?}"))
             .or_insert_with(|| create(stack, &merchant, preset, &setup));
-        let answer = connection.send(&request(source, vector)).expect("an answer");
+        let answer = stack.client().send(&request(source, vector));
         let is_answered = vector.is_accepted() || vector.is_handshake();
         let expected = if is_answered { 200 } else { 401 };
         assert_eq!(answer.status, expected, "{} ({})", vector.id, vector.description);
@@ -92,13 +102,16 @@ fn check(stack: &Stack, connection: &mut Connection, preset: &str, vectors: &[Ve
 fn every_vector_over_the_socket() {
     let stack = Stack::up();
     let mut by_preset: BTreeMap<String, Vec<Vector>> = BTreeMap::new();
+    let mut kinds = BTreeSet::new();
     for vector in postback_vectors::all() {
-        by_preset.entry(vector.provider.clone()).or_default().push(vector);
+        let is_first = kinds.insert((vector.provider.clone(), kind(&vector)));
+        if is_first || !stack.is_deployed() {
+            by_preset.entry(vector.provider.clone()).or_default().push(vector);
+        }
     }
     assert_eq!(by_preset.len(), 68);
-    let mut connection = stack.client().connect().expect("a connection");
     for (preset, vectors) in by_preset {
-        check(&stack, &mut connection, &preset, &vectors);
+        check(&stack, &preset, &vectors);
     }
 }
 

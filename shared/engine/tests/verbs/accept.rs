@@ -1,5 +1,7 @@
 //! Which requests are events.
 
+use std::time::Duration;
+
 use bytes::Bytes;
 use postback_domain::source::{SchemeChoice, Source, SourceSecret, Tolerance};
 use postback_domain::time::Timestamp;
@@ -8,7 +10,7 @@ use postback_engine::ports::catalog::Catalog;
 use postback_engine::take_in::FirstTries;
 use postback_verify::{Config, Secret, Signed, UnixTime, preset};
 
-use crate::world::{SOURCE, World};
+use crate::world::{Fault, SOURCE, Step, World};
 
 const SECRET: &str = "whsec_the_one_the_provider_signs_with";
 
@@ -132,6 +134,46 @@ async fn any_secret_of_a_source_will_do() {
     source(&world, &["whsec_old", SECRET]).await;
     accept(&world, &signed(&world, SECRET)).await.unwrap();
     accept(&world, &signed(&world, "whsec_old")).await.unwrap();
+}
+
+#[tokio::test]
+async fn an_expired_secret_is_good_for_nothing() {
+    let world = World::new().await;
+    let mut with_end = source(&world, &[SECRET, "whsec_old"]).await;
+    with_end.secrets[1].expires_at = Some(world.now().plus(Duration::from_secs(60)));
+    with_end.revision = 2;
+    world.embedded.replace_source(with_end.clone()).await.unwrap();
+    let accepted = accept(&world, &signed(&world, "whsec_old")).await.unwrap();
+    assert_eq!(accepted.secrets, [with_end.secrets[1].id]);
+    world.advance_secs(60);
+    check_refused(&world, "the old one", &signed(&world, "whsec_old")).await;
+    let accepted = accept(&world, &signed(&world, SECRET)).await.unwrap();
+    assert_eq!(accepted.secrets, [with_end.secrets[0].id]);
+}
+
+/// Once an hour for each secret; what could not be noted is noted with a later event.
+#[tokio::test]
+async fn the_use_of_a_secret_is_noted_now_and_then() {
+    let world = World::new().await;
+    let ids = source(&world, &[SECRET, "whsec_old"]).await.secrets;
+    let ids: Vec<_> = ids.into_iter().map(|secret| secret.id).collect();
+    let uses = async || {
+        let mut uses = world.embedded.secret_uses(SOURCE).await.unwrap();
+        uses.sort_by_key(|(_, at)| *at);
+        uses
+    };
+    let begun = world.now();
+    world.engine.note_use(SOURCE, &ids[..1]).await;
+    world.advance_secs(3599);
+    world.engine.note_use(SOURCE, &ids).await;
+    assert_eq!(uses().await, [(ids[0], begun), (ids[1], world.now())]);
+
+    world.advance_secs(1);
+    world.store().breaks(Step::NoteUse, Fault::Refused);
+    world.engine.note_use(SOURCE, &ids[..1]).await;
+    assert_eq!(uses().await[0], (ids[0], begun));
+    world.engine.note_use(SOURCE, &ids[..1]).await;
+    assert!(uses().await.contains(&(ids[0], world.now())));
 }
 
 /// A worker that has the source from before the rotation in its cache.

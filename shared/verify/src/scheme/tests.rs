@@ -98,6 +98,18 @@ fn refuses_bad_batches() {
 }
 
 #[test]
+fn refuses_a_body_of_two_forms() {
+    for (pointer, value, field) in
+        [("/msg", "{form:a}{json:/b}{ts}", "msg"), ("/sig/0/from", "form:sig", "sig")]
+    {
+        let both = with(with(good(), "/msg", json!("{ts}{json:/b}")), pointer, json!(value));
+        check(both, field, "as a form and as JSON");
+    }
+    let batch = with(with(good(), "/each", json!("/a")), "/msg", json!("{ts}{form:b}"));
+    check(batch, "msg", "as a form and as JSON");
+}
+
+#[test]
 fn refuses_bad_handshakes() {
     let when = json!([{"from": "body", "is": ""}]);
     let one = |rule: Value| with(good(), "/handshakes", json!([rule]));
