@@ -9,12 +9,13 @@ use lambda_runtime::{LambdaEvent, Runtime, service_fn};
 use postback_aws::clients::{AwsSettings, Clients, Patience};
 use postback_aws::environment::{RETENTION, Variables};
 use postback_aws::gateway::{self, GatewayRequest};
-use postback_aws::ports::{AwsPorts, NoSender};
+use postback_aws::ports::AwsPorts;
 use postback_aws::queues::SqsQueue;
 use postback_aws::{DynamoStore, admin_key, logging, process};
 use postback_engine::Engine;
 use postback_engine::ports::clock::SystemClock;
 use postback_http::api::{self, Api};
+use postback_sender::HttpSender;
 use tracing::Instrument as _;
 
 fn main() -> ExitCode {
@@ -33,8 +34,10 @@ fn main() -> ExitCode {
         let admin_key = admin_key::read(&clients.secrets_manager(), &admin_key_secret).await?;
         let store = DynamoStore::new(clients.dynamodb(), table, RETENTION, Arc::new(SystemClock))
             .remembering(memory);
+        // Only for tests of endpoints; whoever is called once is not called again soon.
+        let sender = HttpSender::new(postback_sender::Settings::new(destinations));
         // Verbs that make something due (retry, redrive, switching on) send it to deliver.
-        let ports = AwsPorts::new(store, SqsQueue::new(clients.sqs(), deliveries), NoSender);
+        let ports = AwsPorts::new(store, SqsQueue::new(clients.sqs(), deliveries), sender);
         let engine = Arc::new(Engine::new(ports, postback_engine::Settings::default()));
         let settings = api::Settings { admin_key, destinations, public_base_url };
         let router = api::router(Api::new(engine, settings));

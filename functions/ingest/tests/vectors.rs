@@ -12,6 +12,7 @@ use base64::engine::general_purpose::STANDARD;
 use postback_aws::gateway::{self, GatewayRequest};
 use postback_domain::event::Event;
 use postback_domain::ids::SourceId;
+use postback_domain::rotation::Owner;
 use postback_domain::source::{SchemeChoice, Source, SourceSecret, Tolerance};
 use postback_engine::accept::Accepted;
 use postback_engine::ports::Unavailable;
@@ -42,7 +43,7 @@ fn source(number: u128, vector: &Vector) -> Source {
         merchant_id: MERCHANT,
         name: None,
         scheme: SchemeChoice::preset(&vector.provider).unwrap(),
-        secrets: SourceSecret::set(id, 1, NOW, secrets),
+        secrets: SourceSecret::set(Owner::source(id, 1), NOW, secrets),
         config: vector.config.clone().into_iter().collect(),
         tolerance: vector.tolerance_s.map_or(Tolerance::Unchecked, within),
         created_at: NOW,

@@ -14,6 +14,7 @@ use crate::delivery::retry::RetryPolicy;
 use crate::event::EventType;
 use crate::ids::{EndpointId, MerchantId};
 use crate::limits::{ATTEMPT_TIMEOUT, ATTEMPT_TIMEOUT_MAX};
+use crate::rotation::{self, Dated, Owner};
 use crate::signing::SigningSecret;
 use crate::text::Label;
 use crate::time::Timestamp;
@@ -39,15 +40,28 @@ pub struct Endpoint {
     pub timeout: AttemptTimeout,
     /// Sent along with every attempt.
     pub headers: Vec<ExtraHeader>,
-    /// Every one of them signs.
-    pub secrets: Vec<SigningSecret>,
+    /// Every one that has not expired signs; the newest come first.
+    pub secrets: Vec<EndpointSecret>,
     /// When it was created.
     pub created_at: Timestamp,
     /// Counts changes; a write names the revision it saw.
     pub revision: u32,
 }
 
+/// An endpoint's secret.
+pub type EndpointSecret = Dated<SigningSecret>;
+
 impl Endpoint {
+    /// The secrets that sign what is sent at this time.
+    pub fn live_secrets(&self, at: Timestamp) -> impl Iterator<Item = &SigningSecret> {
+        rotation::live(&self.secrets, at).map(|secret| &secret.secret)
+    }
+
+    /// As the owner of secrets that are set now.
+    pub fn next_owner(&self) -> Owner {
+        Owner::endpoint(self.id, self.revision.saturating_add(1))
+    }
+
     /// Whether its filter takes events of this type.
     pub fn wants(&self, event_type: &EventType) -> bool {
         self.event_types.iter().any(|filter| filter.takes(event_type))

@@ -124,9 +124,9 @@ id!(
 );
 
 impl SecretId {
-    /// The secret that `source` has had in this place since this revision.
-    pub fn derive(source: SourceId, revision: u32, number: u32) -> Self {
-        let parts = [&source.0[..], &revision.to_be_bytes(), &number.to_be_bytes()];
+    /// The secret that `owner` has had in this place since this revision.
+    pub fn derive(owner: &[u8; 16], revision: u32, number: u32) -> Self {
+        let parts = [&owner[..], &revision.to_be_bytes(), &number.to_be_bytes()];
         Self(digest(b"secret", &parts))
     }
 }
@@ -223,7 +223,7 @@ mod tests {
         assert_ne!(delivery(first, Some(1)), delivery(event(1, "evt_2"), Some(1)));
 
         let secret = |source, revision, number| {
-            SecretId::derive(SourceId::from_bits(source), revision, number)
+            SecretId::derive(SourceId::from_bits(source).as_bytes(), revision, number)
         };
         assert_eq!(secret(1, 1, 0), secret(1, 1, 0));
         assert_ne!(secret(1, 1, 0), secret(2, 1, 0));

@@ -4,7 +4,8 @@
 //! Reading order: [`event`] is what a provider told us; [`endpoint`] is who wants it;
 //! [`fan_out`] decides which endpoints are owed it; [`delivery`] is the state machine of one debt,
 //! with [`delivery::verdict`] (what an answer means) and [`delivery::retry`] (when the next try
-//! is); [`push`] is what a merchant gets, and [`signing`] how it knows that it was us.
+//! is); [`push`] is what a merchant gets, and [`signing`] how it knows that it was us; [`rotation`]
+//! is how secrets change.
 //! [`idempotency`] is for people's requests, not for events.
 //!
 //! Invariants kept here, by type: a [`delivery::Claim`] is consumed by the settlement it yields, so
@@ -21,6 +22,7 @@ pub mod key;
 pub mod limits;
 pub mod merchant;
 pub mod push;
+pub mod rotation;
 pub mod signing;
 pub mod source;
 pub mod text;

@@ -115,6 +115,11 @@ pub const INGEST_TIMEOUT: Duration = Duration::from_secs(20);
 /// How long an API request may take. API Gateway hangs up after 30 s.
 pub const API_TIMEOUT: Duration = Duration::from_secs(29);
 
+/// How long the test of an endpoint may take: the answer must be there before API Gateway hangs up.
+pub const TRIAL_TIMEOUT: Duration = Duration::from_secs(20);
+
+const _: () = assert!(TRIAL_TIMEOUT.as_secs() + 5 < API_TIMEOUT.as_secs());
+
 /// How long an API request may go on waking an endpoint's deliveries. A step that has begun may
 /// take [`PORT_CALL_MAX`] in trouble, but not then twice.
 pub const WAKE_MAX: Duration = Duration::from_secs(8);
@@ -186,6 +191,15 @@ pub const SECRET_OVERLAP_MAX: Duration = Duration::from_secs(30 * 24 * 3600);
 /// How often one worker notes that a secret was used: what people want to know is whether an old
 /// one still is.
 pub const SECRET_USE_NOTED_EVERY: Duration = Duration::from_secs(3600);
+
+/// Secrets of one endpoint. Each adds a signature to every request.
+pub const SECRETS_PER_ENDPOINT_MAX: usize = 5;
+
+/// How long an endpoint's old secret goes on signing beside a new one, unless said otherwise.
+pub const SIGNING_OVERLAP: Duration = Duration::from_secs(24 * 3600);
+
+/// The longest such overlap that can be asked for.
+pub const SIGNING_OVERLAP_MAX: Duration = Duration::from_secs(7 * 24 * 3600);
 
 /// Event-type filters of one endpoint.
 pub const FILTERS_PER_ENDPOINT_MAX: usize = 50;

@@ -22,7 +22,8 @@ pub fn headers<'a>(
     at: Timestamp,
 ) -> Vec<(&'a str, String)> {
     let webhook_id = event.id.to_string();
-    let signature = signing::signature_header(&endpoint.secrets, &webhook_id, at, &event.body);
+    let signature =
+        signing::signature_header(endpoint.live_secrets(at), &webhook_id, at, &event.body);
     let content_type = event.content_type.as_deref().unwrap_or(CONTENT_TYPE_UNSAID);
     let mut headers = Vec::with_capacity(9 + endpoint.headers.len());
     headers.extend([

@@ -61,13 +61,14 @@ impl SigningSecret {
 
 /// The whole `webhook-signature` header: one element per live secret, so that a merchant may
 /// verify with the old or the new one during a rotation.
-pub fn signature_header(
-    secrets: &[SigningSecret],
+pub fn signature_header<'s>(
+    secrets: impl IntoIterator<Item = &'s SigningSecret>,
     webhook_id: &str,
     at: Timestamp,
     body: &[u8],
 ) -> String {
-    let elements: Vec<_> = secrets.iter().map(|secret| secret.sign(webhook_id, at, body)).collect();
+    let signed = secrets.into_iter().map(|secret| secret.sign(webhook_id, at, body));
+    let elements: Vec<_> = signed.collect();
     elements.join(" ")
 }
 

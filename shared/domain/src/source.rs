@@ -1,16 +1,14 @@
 //! One provider connection: how its requests are verified, and the merchant it feeds.
 
-mod secrets;
-
 use std::sync::Arc;
 use std::time::Duration;
 
-use postback_verify::{Config, Preset, Scheme, SchemeError, preset};
+use postback_verify::{Config, Preset, Scheme, SchemeError, Secret, preset};
 
 pub use postback_verify::Tolerance;
-pub use secrets::{SecretChangeError, SecretTerms, SourceSecret};
 
 use crate::ids::{MerchantId, SourceId};
+use crate::rotation::{self, Dated, Owner};
 use crate::text::Label;
 use crate::time::Timestamp;
 
@@ -35,6 +33,21 @@ pub struct Source {
     pub created_at: Timestamp,
     /// Counts changes; a write names the revision it saw.
     pub revision: u32,
+}
+
+/// A provider's secret.
+pub type SourceSecret = Dated<Secret>;
+
+impl Source {
+    /// The secrets that may have signed a request of this time.
+    pub fn live_secrets(&self, at: Timestamp) -> impl Iterator<Item = &SourceSecret> {
+        rotation::live(&self.secrets, at)
+    }
+
+    /// As the owner of secrets that are set now.
+    pub fn next_owner(&self) -> Owner {
+        Owner::source(self.id, self.revision.saturating_add(1))
+    }
 }
 
 /// The largest tolerance that a source may ask for.

@@ -15,6 +15,7 @@ pub mod ports;
 pub mod redrive;
 pub mod sweep;
 pub mod take_in;
+mod trial;
 
 use std::time::Duration;
 

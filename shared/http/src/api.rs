@@ -117,6 +117,8 @@ pub fn router<P: ApiPorts>(api: Api<P>) -> Router {
             "/v1/endpoints/{endpoint}",
             get(endpoints::read::<P>).patch(endpoints::patch::<P>).delete(endpoints::delete::<P>),
         )
+        .route("/v1/endpoints/{endpoint}/secret/rotate", post(endpoints::rotation::rotate::<P>))
+        .route("/v1/endpoints/{endpoint}/test", post(endpoints::trial::test::<P>))
         .route("/v1/events", get(events::list::<P>))
         .route("/v1/events/{event}", get(events::read::<P>))
         .route("/v1/deliveries", get(deliveries::list::<P>))

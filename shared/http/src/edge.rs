@@ -68,6 +68,14 @@ pub(crate) fn json(status: StatusCode, view: &impl Serialize) -> Response {
     (status, headers, body).into_response()
 }
 
+/// Names the revision that an answer shows, for a change that is meant for no other (RFC 9110
+/// §8.8.3).
+pub(crate) fn tagged(revision: u32, mut answer: Response) -> Response {
+    let tag = HeaderValue::try_from(format!("\"{revision}\"")).expect("digits and quotes");
+    answer.headers_mut().insert(header::ETAG, tag);
+    answer
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

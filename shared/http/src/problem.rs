@@ -37,6 +37,8 @@ pub(crate) enum Problem {
         code: &'static str,
         detail: String,
     },
+    /// A change that was meant for another revision than the one there is.
+    PreconditionFailed,
     /// A provider's request that does not verify. Says no more, because a forger reads it too.
     SignatureRefused,
     // These are ours.
@@ -160,6 +162,11 @@ impl Problem {
                 Form { field: Some(field), ..with(StatusCode::UNPROCESSABLE_ENTITY, code, detail) }
             }
             Self::Conflict { code, detail } => with(StatusCode::CONFLICT, code, detail),
+            Self::PreconditionFailed => form(
+                StatusCode::PRECONDITION_FAILED,
+                "precondition_failed",
+                "it has changed since the revision in if-match: read it again",
+            ),
             Self::SignatureRefused => Form {
                 status: StatusCode::UNAUTHORIZED,
                 code: "signature_refused",

@@ -208,3 +208,59 @@ fn one_bad_endpoint_does_not_hold_up_the_others() {
     let log = merchant.read_delivery(&text(&held, "id"))["attempt_log"].clone();
     assert_eq!(log, json!([]), "the healthy endpoint had everything before the other timed out");
 }
+
+/// Both secrets sign while the merchant deploys the new one; afterwards the new one does alone.
+#[test]
+fn a_signing_secret_is_rotated_without_a_gap() {
+    let stack = Stack::up();
+    let merchant = stack.merchant();
+    let receiver = Receiver::accepting();
+    let endpoint = merchant.endpoint(&receiver, json!({}));
+    let source = merchant.source(Provider::Stripe);
+    let path = format!("/v1/endpoints/{}/secret/rotate", endpoint.id);
+    let rotate = |overlap_s: u64| {
+        text(
+            &merchant.api.post(&path, &json!({"overlap_s": overlap_s})).expect(200).json(),
+            "secret",
+        )
+    };
+    let new = rotate(3600);
+    source.deliver("evt_1", "charge.refunded");
+    merchant.wait_for("evt_1", &endpoint, "SUCCESS");
+    let receipt = receiver.wait_for(1).remove(0);
+    assert_eq!(receipt.headers.the("webhook-signature").split(' ').count(), 2);
+    for secret in [&endpoint.secret, &new] {
+        webhook::verify(&receipt, secret);
+    }
+
+    let newest = rotate(0);
+    source.deliver("evt_2", "charge.refunded");
+    merchant.wait_for("evt_2", &endpoint, "SUCCESS");
+    let receipt = receiver.wait_for(2).remove(1);
+    assert_eq!(receipt.headers.the("webhook-signature").split(' ').count(), 1);
+    webhook::verify(&receipt, &newest);
+}
+
+/// A realistic event of a provider that the merchant has, marked as no try, and gone afterwards.
+#[test]
+fn an_endpoint_is_tested() {
+    let stack = Stack::up();
+    let merchant = stack.merchant();
+    merchant.source(Provider::Stripe);
+    let receiver = Receiver::in_turn([Reply::status(200), Reply::status(500), Reply::status(200)]);
+    let endpoint = merchant.endpoint(&receiver, json!({}));
+    let path = format!("/v1/endpoints/{}/test", endpoint.id);
+    let test = |body| merchant.api.post(&path, &body).expect(200).json();
+    let tested = test(json!({"event_type": "charge.refunded"}));
+    assert_eq!(tested["accepted"], true, "{tested}");
+    let receipt = receiver.wait_for(1).remove(0);
+    webhook::verify(&receipt, &endpoint.secret);
+    assert_eq!(receipt.headers.the("postback-attempt"), "0");
+    assert_eq!(receipt.headers.the("postback-event-type"), "charge.refunded");
+    let body: Value = serde_json::from_slice(&receipt.body).expect("JSON");
+    assert_eq!(body["object"], "event", "as Stripe has it: {body}");
+
+    assert_eq!(test(json!({}))["attempt"]["outcome"], "server_error");
+    assert_eq!(merchant.api.list("/v1/events"), Vec::<Value>::new());
+    assert_eq!(receiver.count(), 2);
+}

@@ -8,11 +8,14 @@ use postback_domain::delivery::message::{Message, MessageId, Receipt};
 use postback_domain::delivery::retry::{Jitter, RetryPolicy};
 use postback_domain::delivery::verdict::{Outcome, Verdict};
 use postback_domain::delivery::{Claim, Lease};
-use postback_domain::endpoint::{AttemptTimeout, Destinations, Endpoint, EndpointUrl, Switch};
+use postback_domain::endpoint::{
+    AttemptTimeout, Destinations, Endpoint, EndpointSecret, EndpointUrl, Switch,
+};
 use postback_domain::event::{Event, EventType, Plan, ProviderEventId};
 use postback_domain::ids::{DeliveryId, EndpointId, EventId, KeyId, MerchantId, SourceId};
 use postback_domain::key::{ApiKey, Scope, Token};
 use postback_domain::merchant::Merchant;
+use postback_domain::rotation::Owner;
 use postback_domain::signing::SigningSecret;
 use postback_domain::source::{SchemeChoice, Source, SourceSecret, Tolerance};
 use postback_domain::text::Label;
@@ -190,7 +193,11 @@ pub fn endpoint(number: u128) -> Endpoint {
         retry_policy: None,
         timeout: AttemptTimeout::default(),
         headers: Vec::new(),
-        secrets: vec![SigningSecret::mint([7; 32])],
+        secrets: EndpointSecret::set(
+            Owner::endpoint(EndpointId::from_bits(number), 1),
+            NOW,
+            [SigningSecret::mint([7; 32])],
+        ),
         created_at: NOW,
         revision: 1,
     }
@@ -214,7 +221,7 @@ pub fn source(number: u128) -> Source {
 /// Secrets of such a source, set when it was created.
 pub fn secrets(number: u128, texts: &[&str]) -> Vec<SourceSecret> {
     let texts = texts.iter().copied().map(Secret::new);
-    SourceSecret::set(SourceId::from_bits(number), 1, NOW, texts)
+    SourceSecret::set(Owner::source(SourceId::from_bits(number), 1), NOW, texts)
 }
 
 /// A key of [`MERCHANT`].

@@ -7,6 +7,7 @@ use postback_domain::endpoint::{
 };
 use postback_domain::ids::{EndpointId, MerchantId};
 use postback_domain::limits::ENDPOINTS_PER_MERCHANT_MAX;
+use postback_domain::rotation::{Owner, Terms};
 use postback_domain::signing::SigningSecret;
 use postback_domain::time::Timestamp;
 use postback_engine::ports::Unavailable;
@@ -31,6 +32,8 @@ const OFF_REASON: &str = "off_reason";
 const TIMEOUT: &str = "timeout_s";
 const HEADERS: &str = "headers";
 const SECRETS: &str = "secrets";
+/// Absent in rows of before.
+const SECRET_TERMS: &str = "secret_terms";
 
 pub(super) async fn create(table: &Table, endpoint: &Endpoint) -> Written {
     let mut together = Together::on(table);
@@ -110,13 +113,17 @@ impl Noun for Endpoint {
             .with_some(RETRY_POLICY, self.retry_policy.as_ref().map(json))
             .with(TIMEOUT, number(self.timeout.get().as_secs()))
             .with(HEADERS, headers_json(&self.headers))
-            .with(SECRETS, texts(self.secrets.iter().map(SigningSecret::expose)))
+            .with(SECRETS, texts(self.secrets.iter().map(|secret| secret.secret.expose())))
+            .with(SECRET_TERMS, json(&Terms::of(&self.secrets, SigningSecret::expose)))
             .with(CREATED, time(self.created_at))
             .with(REVISION, number(self.revision))
             .item()
     }
 
     fn of(id: EndpointId, row: Reader<'_>) -> Result<Self, Damaged> {
+        let (created_at, revision) = (row.time(CREATED)?, row.number(REVISION)?);
+        let secrets = each(row, SECRETS, "not a list of secrets", SigningSecret::parse)?;
+        let terms = optional_json(row, SECRET_TERMS)?;
         Ok(Self {
             id,
             merchant_id: noun::merchant(row)?,
@@ -127,9 +134,15 @@ impl Noun for Endpoint {
             retry_policy: retry_policy(row)?,
             timeout: timeout(row)?,
             headers: headers(row)?,
-            secrets: each(row, SECRETS, "not a list of secrets", SigningSecret::parse)?,
-            created_at: row.time(CREATED)?,
-            revision: row.number(REVISION)?,
+            secrets: Terms::join(
+                terms,
+                secrets,
+                SigningSecret::expose,
+                Owner::endpoint(id, revision),
+                created_at,
+            ),
+            created_at,
+            revision,
         })
     }
 }
@@ -145,6 +158,7 @@ impl Replaceable for Endpoint {
         TIMEOUT,
         HEADERS,
         SECRETS,
+        SECRET_TERMS,
         REVISION,
     ];
 
@@ -210,6 +224,7 @@ fn each<T, E>(
 mod tests {
     use postback_contract::world::{at, endpoint, label};
     use postback_domain::delivery::retry::RetryPolicy;
+    use postback_domain::endpoint::EndpointSecret;
 
     use super::*;
     use crate::catalog::noun::tests::{check_replacement, check_row, read_back, row};
@@ -227,9 +242,16 @@ mod tests {
                 ExtraHeader::parse("x-gateway-key", "a=b; \"c\"").unwrap(),
                 ExtraHeader::parse("a-second", "2").unwrap(),
             ],
-            secrets: vec![SigningSecret::mint([8; 32]), SigningSecret::mint([9; 32])],
+            secrets: rotated(),
             ..endpoint(7)
         }
+    }
+
+    fn rotated() -> Vec<EndpointSecret> {
+        let secrets = [8, 9].map(|byte| SigningSecret::mint([byte; 32]));
+        let mut secrets = EndpointSecret::set(Owner::endpoint(endpoint(7).id, 1), at(1), secrets);
+        secrets[1].expires_at = Some(at(60));
+        secrets
     }
 
     #[test]

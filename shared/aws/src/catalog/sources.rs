@@ -4,7 +4,8 @@ use std::time::Duration;
 
 use aws_sdk_dynamodb::types::AttributeValue;
 use postback_domain::ids::{MerchantId, SecretId, SourceId};
-use postback_domain::source::{SchemeChoice, SecretTerms, Source, Tolerance};
+use postback_domain::rotation::{Owner, Terms};
+use postback_domain::source::{SchemeChoice, Source, Tolerance};
 use postback_domain::time::Timestamp;
 use postback_engine::ports::Unavailable;
 use postback_verify::Secret;
@@ -108,7 +109,7 @@ impl Noun for Source {
             .with_some(NAME, self.name.as_ref().map(label_text))
             .with(scheme_name, text(scheme))
             .with(SECRETS, texts(self.secrets.iter().map(|secret| secret.secret.expose())))
-            .with(SECRET_TERMS, json(&SecretTerms::of(self)))
+            .with(SECRET_TERMS, json(&Terms::of(&self.secrets, Secret::expose)))
             .with(CONFIG, json(&self.config))
             .with_some(TOLERANCE, tolerance_number(self.tolerance))
             .with(CREATED, time(self.created_at))
@@ -125,7 +126,13 @@ impl Noun for Source {
             merchant_id: merchant(row)?,
             name: optional_label(row, NAME)?,
             scheme: scheme(row)?,
-            secrets: SecretTerms::join(terms, secrets, id, revision, created_at),
+            secrets: Terms::join(
+                terms,
+                secrets,
+                Secret::expose,
+                Owner::source(id, revision),
+                created_at,
+            ),
             config: optional_json(row, CONFIG)?.unwrap_or_default(),
             tolerance: tolerance(row)?,
             created_at,

@@ -5,6 +5,7 @@ use postback_domain::endpoint::{
 };
 use postback_domain::ids::{EndpointId, MerchantId};
 use postback_domain::limits::ENDPOINTS_PER_MERCHANT_MAX;
+use postback_domain::rotation::{Owner, Terms};
 use postback_domain::signing::SigningSecret;
 use postback_domain::time::Timestamp;
 use postback_engine::ports::catalog::CatalogError;
@@ -33,8 +34,8 @@ pub(super) fn create(connection: &Connection, endpoint: &Endpoint) -> Result<Wri
         .prepare_cached(
             "INSERT INTO endpoints (id, merchant_id, url, event_types, description, off_since,
                                     off_reason, retry_policy, timeout_s, headers, secrets,
-                                    created_at, revision)
-             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13)",
+                                    created_at, revision, secret_terms)
+             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14)",
         )?
         .execute(params![
             endpoint.id.as_bytes(),
@@ -50,6 +51,7 @@ pub(super) fn create(connection: &Connection, endpoint: &Endpoint) -> Result<Wri
             secrets_column(endpoint)?,
             endpoint.created_at.as_millis(),
             endpoint.revision,
+            to_json(&Terms::of(&endpoint.secrets, SigningSecret::expose))?,
         ])?;
     Ok(Ok(()))
 }
@@ -60,7 +62,7 @@ pub(super) fn replace(connection: &Connection, endpoint: &Endpoint) -> Result<Wr
         .prepare_cached(
             "UPDATE endpoints SET url = ?2, event_types = ?3, description = ?4, off_since = ?5,
                                   off_reason = ?6, retry_policy = ?7, timeout_s = ?8, headers = ?9,
-                                  secrets = ?10, revision = ?11
+                                  secrets = ?10, revision = ?11, secret_terms = ?12
              WHERE id = ?1 AND revision = ?11 - 1",
         )?
         .execute(params![
@@ -75,6 +77,7 @@ pub(super) fn replace(connection: &Connection, endpoint: &Endpoint) -> Result<Wr
             headers_column(endpoint)?,
             secrets_column(endpoint)?,
             endpoint.revision,
+            to_json(&Terms::of(&endpoint.secrets, SigningSecret::expose))?,
         ])?;
     replaced(connection, "endpoints", endpoint.id.as_bytes(), changed)
 }
@@ -141,7 +144,7 @@ fn headers_column(endpoint: &Endpoint) -> Result<String> {
 }
 
 fn secrets_column(endpoint: &Endpoint) -> Result<String> {
-    to_json(&endpoint.secrets.iter().map(SigningSecret::expose).collect::<Vec<_>>())
+    to_json(&endpoint.secrets.iter().map(|secret| secret.secret.expose()).collect::<Vec<_>>())
 }
 
 /// Reads a whole row of `endpoints`.
@@ -149,6 +152,14 @@ pub(crate) fn endpoint(row: &Row<'_>) -> Result<Endpoint> {
     let url: String = row.get("url")?;
     let headers: Vec<(String, String)> = json(row, "headers")?;
     let secrets: Vec<String> = json(row, "secrets")?;
+    let secrets: Vec<SigningSecret> = secrets
+        .iter()
+        .map(|secret| SigningSecret::parse(secret))
+        .collect::<std::result::Result<_, _>>()
+        .map_err(|error| damaged("secrets", error))?;
+    let id = EndpointId::from_bytes(row.get("id")?);
+    let (created_at, revision) = (time(row, "created_at")?, row.get("revision")?);
+    let terms = optional_json(row, "secret_terms")?;
     let switch = match optional_time(row, "off_since")? {
         None => Switch::On,
         Some(since) => {
@@ -160,7 +171,7 @@ pub(crate) fn endpoint(row: &Row<'_>) -> Result<Endpoint> {
         }
     };
     Ok(Endpoint {
-        id: EndpointId::from_bytes(row.get("id")?),
+        id,
         merchant_id: MerchantId::from_bytes(row.get("merchant_id")?),
         // Whether an inner host may be called was decided when the endpoint was saved, and is
         // decided again by the sender on every call.
@@ -177,12 +188,14 @@ pub(crate) fn endpoint(row: &Row<'_>) -> Result<Endpoint> {
             .map(|(name, value)| ExtraHeader::parse(name, value))
             .collect::<std::result::Result<_, _>>()
             .map_err(|error| damaged("headers", error))?,
-        secrets: secrets
-            .iter()
-            .map(|secret| SigningSecret::parse(secret))
-            .collect::<std::result::Result<_, _>>()
-            .map_err(|error| damaged("secrets", error))?,
-        created_at: time(row, "created_at")?,
-        revision: row.get("revision")?,
+        secrets: Terms::join(
+            terms,
+            secrets,
+            SigningSecret::expose,
+            Owner::endpoint(id, revision),
+            created_at,
+        ),
+        created_at,
+        revision,
     })
 }

@@ -3,7 +3,8 @@
 use std::time::Duration;
 
 use postback_domain::ids::{MerchantId, SecretId, SourceId};
-use postback_domain::source::{SchemeChoice, SecretTerms, Source, Tolerance};
+use postback_domain::rotation::{Owner, Terms};
+use postback_domain::source::{SchemeChoice, Source, Tolerance};
 use postback_domain::time::Timestamp;
 use postback_engine::ports::catalog::CatalogError;
 use postback_engine::ports::history::{Page, PageRequest};
@@ -41,7 +42,7 @@ pub(super) fn create(connection: &Connection, source: &Source) -> Result<Written
             tolerance_column(source.tolerance),
             source.created_at.as_millis(),
             source.revision,
-            to_json(&SecretTerms::of(source))?,
+            to_json(&Terms::of(&source.secrets, Secret::expose))?,
         ])?;
     Ok(Ok(()))
 }
@@ -63,7 +64,7 @@ pub(super) fn replace(connection: &Connection, source: &Source) -> Result<Writte
             to_json(&source.config)?,
             tolerance_column(source.tolerance),
             source.revision,
-            to_json(&SecretTerms::of(source))?,
+            to_json(&Terms::of(&source.secrets, Secret::expose))?,
         ])?;
     replaced(connection, "sources", source.id.as_bytes(), changed)
 }
@@ -170,7 +171,13 @@ pub(crate) fn source(row: &Row<'_>) -> Result<Source> {
         merchant_id: MerchantId::from_bytes(row.get("merchant_id")?),
         name: optional_text(row, "name")?,
         scheme,
-        secrets: SecretTerms::join(terms, secrets, id, revision, created_at),
+        secrets: Terms::join(
+            terms,
+            secrets,
+            Secret::expose,
+            Owner::source(id, revision),
+            created_at,
+        ),
         config: json(row, "config")?,
         tolerance,
         created_at,

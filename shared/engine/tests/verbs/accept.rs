@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use bytes::Bytes;
+use postback_domain::rotation::Owner;
 use postback_domain::source::{SchemeChoice, Source, SourceSecret, Tolerance};
 use postback_domain::time::Timestamp;
 use postback_engine::accept::{AcceptError, Accepted, Incoming, Received};
@@ -31,7 +32,8 @@ async fn source(world: &World, secrets: &[&str]) -> Source {
 }
 
 fn set(revision: u32, at: Timestamp, secrets: &[&str]) -> Vec<SourceSecret> {
-    SourceSecret::set(SOURCE, revision, at, secrets.iter().copied().map(Secret::new))
+    let owner = Owner::source(SOURCE, revision);
+    SourceSecret::set(owner, at, secrets.iter().copied().map(Secret::new))
 }
 
 /// A `charge.refunded` of Stripe's, signed now.

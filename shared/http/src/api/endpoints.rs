@@ -1,8 +1,10 @@
 //! `/v1/endpoints`: a merchant's URLs. [`setup`] reads what one is made of. The signing secret is
-//! in the answer that creates it and nowhere else; extra headers often carry credentials, so their
+//! in the answer that creates it, or its successor ([`rotation`]), and nowhere else; extra headers often carry credentials, so their
 //! values go in and only their names come out.
 
+pub(crate) mod rotation;
 mod setup;
+pub(crate) mod trial;
 
 use axum::extract::State;
 use axum::http::StatusCode;
@@ -20,7 +22,7 @@ use self::setup::Change;
 use super::auth::{Caller, scoped};
 use super::change::change;
 use super::fields::Fields;
-use super::input::{Body, Ids, Query};
+use super::input::{Body, Ids, IfMatch, Query};
 use super::merchants::PolicyView;
 use super::seed::Seed;
 use super::values::parsed;
@@ -70,7 +72,7 @@ pub(crate) async fn create<P: ApiPorts>(
     let endpoint = body.read(|fields| setup::endpoint(fields, new, allowed))?;
     seed.created(api.store().create_endpoint(endpoint.clone()).await)?;
     let shown_once = EndpointView { secret: Some(secret.expose()), ..EndpointView::of(&endpoint) };
-    Ok(edge::json(StatusCode::CREATED, &shown_once))
+    Ok(edge::tagged(endpoint.revision, edge::json(StatusCode::CREATED, &shown_once)))
 }
 
 pub(crate) async fn list<P: ApiPorts>(
@@ -94,7 +96,7 @@ pub(crate) async fn read<P: ApiPorts>(
     let merchant = scoped(caller, query.read(merchant_asked)?)?.merchant()?;
     let endpoint = api.store().read_endpoint(merchant, id).await?;
     let endpoint = endpoint.ok_or(Problem::NotFound("endpoint"))?;
-    Ok(edge::json(StatusCode::OK, &EndpointView::of(&endpoint)))
+    Ok(edge::tagged(endpoint.revision, edge::json(StatusCode::OK, &EndpointView::of(&endpoint))))
 }
 
 pub(crate) async fn patch<P: ApiPorts>(
@@ -102,6 +104,7 @@ pub(crate) async fn patch<P: ApiPorts>(
     caller: Caller,
     Ids(id): Ids<EndpointId>,
     query: Query,
+    seen: IfMatch,
     body: Body,
 ) -> Result<Response, Problem> {
     let merchant = scoped(caller, query.read(merchant_asked)?)?.merchant()?;
@@ -112,6 +115,7 @@ pub(crate) async fn patch<P: ApiPorts>(
         "endpoint",
         || store.read_endpoint(merchant, id),
         |endpoint| {
+            seen.check(endpoint.revision)?;
             wanted.clone().apply(endpoint, now);
             Ok(())
         },
@@ -122,7 +126,8 @@ pub(crate) async fn patch<P: ApiPorts>(
     if asks_to_enable {
         api.wake(id).await;
     }
-    Ok(edge::json(StatusCode::OK, &EndpointView::of(&changed.after)))
+    let endpoint = changed.after;
+    Ok(edge::tagged(endpoint.revision, edge::json(StatusCode::OK, &EndpointView::of(&endpoint))))
 }
 
 pub(crate) async fn delete<P: ApiPorts>(

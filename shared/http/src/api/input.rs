@@ -45,6 +45,39 @@ impl Body {
     }
 }
 
+/// `If-Match`: the revision that a change is meant for. Without one, or with `*`, any.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct IfMatch(Option<u32>);
+
+impl IfMatch {
+    pub(crate) fn check(self, revision: u32) -> Result<(), Problem> {
+        match self.0 {
+            Some(seen) if seen != revision => Err(Problem::PreconditionFailed),
+            Some(_) | None => Ok(()),
+        }
+    }
+}
+
+impl<S: Send + Sync> FromRequestParts<S> for IfMatch {
+    type Rejection = Problem;
+
+    async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, Problem> {
+        let mut lines = parts.headers.get_all(header::IF_MATCH).iter();
+        match (lines.next(), lines.next()) {
+            (None, _) => Ok(Self(None)),
+            (Some(tag), None) if tag == "*" => Ok(Self(None)),
+            (Some(tag), None) => {
+                let tag =
+                    tag.to_str().ok().and_then(|tag| tag.strip_prefix('"')?.strip_suffix('"'));
+                // A tag that is none of ours is of no revision.
+                let revision = tag.and_then(|digits| digits.parse().ok());
+                revision.map(|seen| Self(Some(seen))).ok_or(Problem::PreconditionFailed)
+            }
+            (Some(_), Some(_)) => Err(Problem::PreconditionFailed),
+        }
+    }
+}
+
 impl<S: Send + Sync, T: DeserializeOwned + Send> FromRequestParts<S> for Ids<T> {
     type Rejection = Problem;
 

@@ -15,7 +15,7 @@ use serde_json::Number;
 use super::auth::Admin;
 use super::change::change;
 use super::fields::{Fields, Patch};
-use super::input::{Body, Ids, Query};
+use super::input::{Body, Ids, IfMatch, Query};
 use super::seed::Seed;
 use super::values::{label, retry_policy, waits_s};
 use super::{Api, ApiPorts, page};
@@ -63,7 +63,8 @@ pub(crate) async fn create<P: ApiPorts>(
         })
     })?;
     seed.created(api.store().create_merchant(merchant.clone()).await)?;
-    Ok(edge::json(StatusCode::CREATED, &MerchantView::of(&merchant)))
+    let answer = edge::json(StatusCode::CREATED, &MerchantView::of(&merchant));
+    Ok(edge::tagged(merchant.revision, answer))
 }
 
 pub(crate) async fn list<P: ApiPorts>(
@@ -82,13 +83,14 @@ pub(crate) async fn read<P: ApiPorts>(
     Ids(id): Ids<MerchantId>,
 ) -> Result<Response, Problem> {
     let merchant = api.store().read_merchant(id).await?.ok_or(Problem::NotFound("merchant"))?;
-    Ok(edge::json(StatusCode::OK, &MerchantView::of(&merchant)))
+    Ok(edge::tagged(merchant.revision, edge::json(StatusCode::OK, &MerchantView::of(&merchant))))
 }
 
 pub(crate) async fn patch<P: ApiPorts>(
     State(api): State<Api<P>>,
     _: Admin,
     Ids(id): Ids<MerchantId>,
+    seen: IfMatch,
     body: Body,
 ) -> Result<Response, Problem> {
     let wanted = body.read(Change::read)?;
@@ -97,12 +99,14 @@ pub(crate) async fn patch<P: ApiPorts>(
         "merchant",
         || store.read_merchant(id),
         |merchant| {
+            seen.check(merchant.revision)?;
             wanted.clone().apply(merchant);
             Ok(())
         },
         |merchant| store.replace_merchant(merchant),
     );
-    Ok(edge::json(StatusCode::OK, &MerchantView::of(&changed.await?.after)))
+    let merchant = changed.await?.after;
+    Ok(edge::tagged(merchant.revision, edge::json(StatusCode::OK, &MerchantView::of(&merchant))))
 }
 
 impl Change {

@@ -19,7 +19,7 @@ use serde_json::value::RawValue;
 use self::setup::Change;
 use super::auth::Admin;
 use super::change::change;
-use super::input::{Body, Ids, Query};
+use super::input::{Body, Ids, IfMatch, Query};
 use super::seed::Seed;
 use super::values::parsed;
 use super::{Api, ApiPorts, page};
@@ -55,7 +55,8 @@ pub(crate) async fn create<P: ApiPorts>(
     let id = SourceId::from_bits(seed.id_bits());
     let source = body.read(|fields| setup::source(fields, id, seed.at()))?;
     seed.created(api.store().create_source(source.clone()).await)?;
-    Ok(edge::json(StatusCode::CREATED, &api.source_view(&source)))
+    let answer = edge::json(StatusCode::CREATED, &api.source_view(&source));
+    Ok(edge::tagged(source.revision, answer))
 }
 
 pub(crate) async fn list<P: ApiPorts>(
@@ -76,13 +77,14 @@ pub(crate) async fn read<P: ApiPorts>(
     Ids(id): Ids<SourceId>,
 ) -> Result<Response, Problem> {
     let source = api.store().read_source(id).await?.ok_or(Problem::NotFound("source"))?;
-    Ok(edge::json(StatusCode::OK, &api.source_view(&source)))
+    Ok(edge::tagged(source.revision, edge::json(StatusCode::OK, &api.source_view(&source))))
 }
 
 pub(crate) async fn patch<P: ApiPorts>(
     State(api): State<Api<P>>,
     _: Admin,
     Ids(id): Ids<SourceId>,
+    seen: IfMatch,
     body: Body,
 ) -> Result<Response, Problem> {
     let wanted = body.read(Change::read)?;
@@ -90,10 +92,14 @@ pub(crate) async fn patch<P: ApiPorts>(
     let changed = change(
         "source",
         || store.read_source(id),
-        |source| wanted.clone().apply(source, now),
+        |source| {
+            seen.check(source.revision)?;
+            wanted.clone().apply(source, now)
+        },
         |source| store.replace_source(source),
     );
-    Ok(edge::json(StatusCode::OK, &api.source_view(&changed.await?.after)))
+    let source = changed.await?.after;
+    Ok(edge::tagged(source.revision, edge::json(StatusCode::OK, &api.source_view(&source))))
 }
 
 pub(crate) async fn delete<P: ApiPorts>(

@@ -34,6 +34,7 @@ async fn every_problem_has_its_status_and_code() {
         (Problem::BodyTooLarge { bytes_max: 1 }, (413, "body_too_large"), None),
         (Problem::invalid("name", "rule"), (422, "invalid_field"), None),
         (Problem::missing("name"), (422, "missing_field"), None),
+        (Problem::PreconditionFailed, (412, "precondition_failed"), None),
         (Problem::SignatureRefused, (401, "signature_refused"), None),
         (Problem::from(down()), (503, "unavailable"), Some(("retry-after", "1"))),
         (Problem::Bug, (500, "internal"), None),

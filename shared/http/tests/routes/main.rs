@@ -6,9 +6,11 @@
 mod world;
 
 mod access;
+mod concurrency;
 mod dead_letters;
 mod deliveries;
 mod edges;
+mod endpoint_secrets;
 mod endpoints;
 mod events;
 mod handshakes;
@@ -20,3 +22,4 @@ mod paging;
 mod secrecy;
 mod secrets;
 mod sources;
+mod trials;

@@ -6,10 +6,12 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use postback_domain::endpoint::{
-    AttemptTimeout, Destinations, Endpoint, EndpointUrl, EventFilter, ExtraHeader, Switch,
+    AttemptTimeout, Destinations, Endpoint, EndpointSecret, EndpointUrl, EventFilter, ExtraHeader,
+    Switch,
 };
 use postback_domain::event::{Event, EventType, ProviderEventId};
 use postback_domain::ids::{DeliveryId, EndpointId, EventId, MerchantId, SourceId};
+use postback_domain::rotation::Owner;
 use postback_domain::signing::SigningSecret;
 use postback_domain::time::Timestamp;
 use postback_engine::ports::sender::{Answer, Request, Sender};
@@ -51,7 +53,7 @@ pub(crate) fn request(url: &str) -> Request {
         retry_policy: None,
         timeout: AttemptTimeout::from_secs(1).unwrap(),
         headers: vec![ExtraHeader::parse("X-Gateway-Key", "hunter2").unwrap()],
-        secrets: secrets().into(),
+        secrets: EndpointSecret::set(Owner::endpoint(EndpointId::from_bits(3), 1), AT, secrets()),
         created_at: AT,
         revision: 1,
     };

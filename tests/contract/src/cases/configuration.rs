@@ -53,7 +53,10 @@ pub async fn every_field_survives(store: impl WholeStore) {
     rich.retry_policy = Some(policy.clone());
     rich.timeout = AttemptTimeout::from_secs(3).unwrap();
     rich.headers = vec![ExtraHeader::parse("x-gateway-key", "a=b; \"c\"").unwrap()];
-    rich.secrets.push(SigningSecret::mint([8; 32]));
+    let mut old = rich.secrets[0].clone();
+    old.secret = SigningSecret::mint([8; 32]);
+    old.expires_at = Some(at(60));
+    rich.secrets.push(old);
     store.create_endpoint(rich.clone()).await.unwrap();
     assert_eq!(*store.endpoint(rich.id).await.unwrap().unwrap(), rich);
 
@@ -93,7 +96,7 @@ fn rotated(number: u128) -> Vec<SourceSecret> {
 pub async fn uses_of_secrets_are_noted(store: impl WholeStore) {
     setup(&store).await;
     let id = SourceId::from_bits(5);
-    let [first, other] = [1, 2].map(|number| SecretId::derive(id, 9, number));
+    let [first, other] = [1, 2].map(|number| SecretId::derive(id.as_bytes(), 9, number));
     assert_eq!(store.secret_uses(id).await.unwrap(), []);
     store.note_secret_use(id, first, at(5)).await.unwrap();
     store.note_secret_use(id, other, at(6)).await.unwrap();

@@ -4,11 +4,12 @@ use std::path::Path;
 
 use postback_domain::delivery::retry::RetryPolicy;
 use postback_domain::endpoint::{
-    AttemptTimeout, Destinations, Endpoint, EndpointUrl, EventFilter, Switch,
+    AttemptTimeout, Destinations, Endpoint, EndpointSecret, EndpointUrl, EventFilter, Switch,
 };
 use postback_domain::event::{Event, EventType, ProviderEventId};
 use postback_domain::ids::{EndpointId, EventId, MerchantId, SourceId};
 use postback_domain::merchant::Merchant;
+use postback_domain::rotation::Owner;
 use postback_domain::signing::SigningSecret;
 use postback_domain::text::Label;
 use postback_embedded::EmbeddedStore;
@@ -73,7 +74,11 @@ impl World {
             retry_policy: None,
             timeout: AttemptTimeout::default(),
             headers: Vec::new(),
-            secrets: vec![SigningSecret::mint([7; 32])],
+            secrets: EndpointSecret::set(
+                Owner::endpoint(EndpointId::from_bits(number), 1),
+                self.now(),
+                [SigningSecret::mint([7; 32])],
+            ),
             created_at: self.now(),
             revision: 1,
         };

@@ -2,13 +2,14 @@
 
 use postback_domain::delivery::retry::RetryPolicy;
 use postback_domain::endpoint::{
-    AttemptTimeout, Destinations, Endpoint, EndpointUrl, EventFilter, ExtraHeader, OffReason,
-    Switch,
+    AttemptTimeout, Destinations, Endpoint, EndpointSecret, EndpointUrl, EventFilter, ExtraHeader,
+    OffReason, Switch,
 };
 use postback_domain::ids::{EndpointId, MerchantId};
 use postback_domain::limits::{
     ATTEMPT_TIMEOUT_MAX, FILTERS_PER_ENDPOINT_MAX, HEADERS_PER_ENDPOINT_MAX,
 };
+use postback_domain::rotation::Owner;
 use postback_domain::signing::SigningSecret;
 use postback_domain::text::Label;
 use postback_domain::time::Timestamp;
@@ -56,7 +57,7 @@ pub(super) fn endpoint(
         retry_policy: None,
         timeout: AttemptTimeout::default(),
         headers: Vec::new(),
-        secrets: vec![new.secret],
+        secrets: EndpointSecret::set(Owner::endpoint(new.id, 1), new.now, [new.secret]),
         created_at: new.now,
         revision: 0,
     };

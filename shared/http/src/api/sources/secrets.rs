@@ -9,8 +9,9 @@ use axum::extract::State;
 use axum::http::StatusCode;
 use axum::response::{IntoResponse, Response};
 use postback_domain::ids::{SecretId, SourceId};
-use postback_domain::limits::{SECRET_OVERLAP, SECRET_OVERLAP_MAX};
-use postback_domain::source::{SecretChangeError, Source, SourceSecret};
+use postback_domain::limits::{SECRET_OVERLAP, SECRET_OVERLAP_MAX, SECRETS_PER_SOURCE_MAX};
+use postback_domain::rotation::{self, Rotation, RotationError};
+use postback_domain::source::{Source, SourceSecret};
 use postback_domain::time::Timestamp;
 use postback_engine::ports::catalog::Catalog;
 use postback_verify::Secret;
@@ -44,13 +45,6 @@ struct Secrets {
     next: Option<String>,
 }
 
-/// What a rotation says.
-#[derive(Clone)]
-struct Rotation {
-    secret: Secret,
-    overlap: Option<Duration>,
-}
-
 pub(crate) async fn create<P: ApiPorts>(
     State(api): State<Api<P>>,
     _: Admin,
@@ -66,7 +60,8 @@ pub(crate) async fn create<P: ApiPorts>(
             Patch::Clear => None,
             Patch::Set(secs) => Some(Duration::from_secs(secs)),
         };
-        Ok(Rotation { secret: Secret::new(secret), overlap })
+        let secret = Secret::new(secret);
+        Ok(Rotation { secret, overlap, count_max: SECRETS_PER_SOURCE_MAX })
     })?;
     let store = api.store();
     let changed = change(
@@ -104,7 +99,7 @@ pub(crate) async fn delete<P: ApiPorts>(
         "source",
         || store.read_source(id),
         |source| {
-            source.drop_secret(secret).map_err(refused)?;
+            rotation::remove(&mut source.secrets, secret).map_err(refused)?;
             source.revision = source.revision.saturating_add(1);
             Ok(())
         },
@@ -115,25 +110,25 @@ pub(crate) async fn delete<P: ApiPorts>(
 }
 
 /// A secret that is there already is our own work if the request is carried out again.
-fn rotate(source: &mut Source, rotation: Rotation, seed: &Seed) -> Result<(), Problem> {
-    let Rotation { secret, overlap } = rotation;
-    let fits = source.scheme.scheme().check_secret(&secret);
+fn rotate(source: &mut Source, rotation: Rotation<Secret>, seed: &Seed) -> Result<(), Problem> {
+    let fits = source.scheme.scheme().check_secret(&rotation.secret);
     fits.map_err(|error| Problem::invalid("secret", error))?;
-    match source.rotate_secret(secret, overlap, seed.at()) {
-        Ok(_) => {}
-        Err(SecretChangeError::Known(_)) if seed.is_again() => {}
+    let owner = source.next_owner();
+    match rotation.apply(&mut source.secrets, owner, seed.at()) {
+        Ok(()) => {}
+        Err(RotationError::Known(_)) if seed.is_again() => {}
         Err(error) => return Err(refused(error)),
     }
     source.revision = source.revision.saturating_add(1);
     Ok(())
 }
 
-fn refused(error: SecretChangeError) -> Problem {
+pub(crate) fn refused(error: RotationError) -> Problem {
     match error {
-        SecretChangeError::Unknown => Problem::NotFound("secret"),
-        SecretChangeError::Known(_) => Problem::conflict("secret_known", error),
-        SecretChangeError::Full => Problem::conflict("limit_reached", error),
-        SecretChangeError::Last => Problem::conflict("last_secret", error),
+        RotationError::Unknown => Problem::NotFound("secret"),
+        RotationError::Known(_) => Problem::conflict("secret_known", error),
+        RotationError::Full(_) => Problem::conflict("limit_reached", error),
+        RotationError::Last => Problem::conflict("last_secret", error),
     }
 }
 

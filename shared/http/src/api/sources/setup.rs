@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use postback_domain::ids::SourceId;
 use postback_domain::limits::SECRETS_PER_SOURCE_MAX;
+use postback_domain::rotation;
 use postback_domain::source::{SchemeChoice, Source, TOLERANCE_MAX, Tolerance};
 use postback_domain::text::Label;
 use postback_domain::time::Timestamp;
@@ -83,7 +84,8 @@ impl Change {
             source.scheme = scheme;
         }
         if let Some(secrets) = self.secrets {
-            source.replace_secrets(secrets, now);
+            let owner = source.next_owner();
+            rotation::replace(&mut source.secrets, owner, now, secrets);
         }
         self.config.apply_or(&mut source.config, Config::default);
         if let Some(tolerance) = self.tolerance {

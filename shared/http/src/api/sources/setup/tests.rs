@@ -1,4 +1,5 @@
 use super::*;
+use postback_domain::rotation::Owner;
 use postback_domain::source::SourceSecret;
 use serde_json::{Value, json};
 
@@ -108,8 +109,7 @@ fn a_patch_changes_what_it_names() {
             json!({"secrets": ["new", "old"]}),
             Source {
                 secrets: SourceSecret::set(
-                    before.id,
-                    2,
+                    Owner::source(before.id, 2),
                     Timestamp::from_millis(0),
                     ["new", "old"].map(Secret::new),
                 ),

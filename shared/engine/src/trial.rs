@@ -1,0 +1,40 @@
+//! Calls an endpoint with something that is no event, for a merchant who wants to know whether it
+//! would be heard. Nothing is kept: no event, no delivery, no try.
+
+use std::sync::Arc;
+
+use postback_domain::delivery::log::Attempt;
+use postback_domain::endpoint::Endpoint;
+use postback_domain::event::Event;
+use postback_domain::ids::DeliveryId;
+
+use crate::Engine;
+use crate::ports::sender::Request;
+use crate::ports::{Clock, Ports, Sender};
+
+impl<P: Ports> Engine<P> {
+    /// Sends `event` to the endpoint once, switched on or off, as a try of a delivery
+    /// would, and says how it went. Its number is 0, so that a receiver can tell it from one.
+    pub async fn trial(&self, endpoint: Arc<Endpoint>, event: Event) -> Attempt {
+        let at = self.ports.clock().now();
+        let request = Request {
+            delivery: DeliveryId::derive(event.id, Some(endpoint.id)),
+            event: Arc::new(event),
+            endpoint,
+            number: 0,
+            at,
+        };
+        let answer = self.ports.sender().send(request).await;
+        let duration = self.ports.clock().now().since(at);
+        Attempt {
+            number: 0,
+            round: 0,
+            at,
+            duration_ms: u32::try_from(duration.as_millis()).unwrap_or(u32::MAX),
+            outcome: answer.outcome,
+            status: answer.status,
+            detail: answer.detail,
+            response_excerpt: answer.excerpt,
+        }
+    }
+}

@@ -1,0 +1,87 @@
+//! `POST /v1/endpoints/{id}/secret/rotate`: a new signing secret, shown in this answer and nowhere
+//! else. The old one goes on signing beside it until the merchant has deployed the new one.
+
+use std::time::Duration;
+
+use axum::extract::State;
+use axum::http::StatusCode;
+use axum::response::Response;
+use postback_domain::endpoint::{Endpoint, EndpointSecret};
+use postback_domain::ids::EndpointId;
+use postback_domain::limits::{SECRETS_PER_ENDPOINT_MAX, SIGNING_OVERLAP, SIGNING_OVERLAP_MAX};
+use postback_domain::rotation::{Rotation, RotationError};
+use postback_domain::signing::SigningSecret;
+use postback_domain::time::Timestamp;
+use postback_engine::ports::catalog::Catalog;
+use serde::Serialize;
+
+use super::merchant_asked;
+use crate::api::auth::{Caller, scoped};
+use crate::api::change::change;
+use crate::api::input::{Body, Ids, Query};
+use crate::api::seed::Seed;
+use crate::api::sources::secrets::refused;
+use crate::api::values::whole;
+use crate::api::{Api, ApiPorts};
+use crate::edge;
+use crate::problem::Problem;
+
+/// What a rotation has come to.
+#[derive(Serialize)]
+struct RotatedView<'a> {
+    id: EndpointId,
+    /// Only here.
+    secret: &'a str,
+    /// Until when the one before signs as well. Null: it does not.
+    previous_expires_at: Option<Timestamp>,
+}
+
+pub(crate) async fn rotate<P: ApiPorts>(
+    State(api): State<Api<P>>,
+    caller: Caller,
+    Ids(id): Ids<EndpointId>,
+    query: Query,
+    seed: Seed,
+    body: Body,
+) -> Result<Response, Problem> {
+    let merchant = scoped(caller, query.read(merchant_asked)?)?.merchant()?;
+    let overlap = body.read(|fields| {
+        let seconds = |value| whole(&value, 0..=SIGNING_OVERLAP_MAX.as_secs());
+        fields.optional("overlap_s", seconds)
+    })?;
+    let overlap = overlap.map_or(SIGNING_OVERLAP, Duration::from_secs);
+    let secret = SigningSecret::mint(seed.key_bytes());
+    let rotation = Rotation {
+        secret: secret.clone(),
+        overlap: Some(overlap),
+        count_max: SECRETS_PER_ENDPOINT_MAX,
+    };
+    let store = api.store();
+    let changed = change(
+        "endpoint",
+        || store.read_endpoint(merchant, id),
+        |endpoint| apply(endpoint, rotation.clone(), &seed),
+        |endpoint| store.replace_endpoint(endpoint),
+    );
+    let endpoint = changed.await?.after;
+    let previous = endpoint.secrets.get(1).filter(|secret| secret.is_live(seed.at()));
+    let previous_expires_at = previous.and_then(|EndpointSecret { expires_at, .. }| *expires_at);
+    let view = RotatedView { id, secret: secret.expose(), previous_expires_at };
+    Ok(edge::json(StatusCode::OK, &view))
+}
+
+/// A secret that is there already is our own work if the request is carried out again.
+fn apply(
+    endpoint: &mut Endpoint,
+    rotation: Rotation<SigningSecret>,
+    seed: &Seed,
+) -> Result<(), Problem> {
+    let owner = endpoint.next_owner();
+    match rotation.apply(&mut endpoint.secrets, owner, seed.at()) {
+        Ok(()) => {}
+        Err(RotationError::Known(_)) if seed.is_again() => {}
+        Err(error) => return Err(refused(error)),
+    }
+    endpoint.revision = endpoint.revision.saturating_add(1);
+    Ok(())
+}
