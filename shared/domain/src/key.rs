@@ -26,8 +26,17 @@ pub struct ApiKey {
     pub digest: TokenDigest,
     /// When it was created.
     pub created_at: Timestamp,
+    /// From when on it opens nothing; unless said otherwise, never.
+    pub expires_at: Option<Timestamp>,
     /// When it was last used, to the minute.
     pub last_used_at: Option<Timestamp>,
+}
+
+impl ApiKey {
+    /// Whether it opens something at this time.
+    pub fn is_live(&self, at: Timestamp) -> bool {
+        self.expires_at.is_none_or(|end| at < end)
+    }
 }
 
 /// What a key may do.

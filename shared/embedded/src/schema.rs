@@ -9,7 +9,7 @@ use crate::directory::OpenError;
 const MIGRATIONS: [&str; 3] = [
     include_str!("migrations/0001_first.sql"),
     include_str!("migrations/0002_idempotency.sql"),
-    include_str!("migrations/0003_secrets.sql"),
+    include_str!("migrations/0003_expiry.sql"),
 ];
 
 /// Brings the database up to date.

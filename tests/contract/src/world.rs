@@ -234,6 +234,7 @@ pub fn key(number: u128) -> ApiKey {
         scopes: vec![Scope::Read, Scope::Write],
         digest: Token::mint(id, [9; 32]).digest(),
         created_at: NOW,
+        expires_at: None,
         last_used_at: None,
     }
 }

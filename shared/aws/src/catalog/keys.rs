@@ -17,6 +17,8 @@ const NAME: &str = "name";
 const SCOPES: &str = "scopes";
 const DIGEST: &str = "digest";
 const LAST_USED: &str = "last_used";
+/// Not `expires`, which has DynamoDB remove the row: the key stays in its lists until it is deleted.
+const EXPIRES_AT: &str = "expires_at";
 
 pub(super) async fn create(table: &Table, key: &ApiKey) -> Written {
     let mut together = Together::on(table);
@@ -58,6 +60,7 @@ impl Noun for ApiKey {
             .with(SCOPES, texts(self.scopes.iter().copied().map(scope_word)))
             .with(DIGEST, bytes(self.digest.0))
             .with(CREATED, time(self.created_at))
+            .with_some(EXPIRES_AT, self.expires_at.map(time))
             .with_some(LAST_USED, self.last_used_at.map(time))
             .item()
     }
@@ -71,6 +74,7 @@ impl Noun for ApiKey {
             scopes: row.texts(SCOPES)?.into_iter().map(scope).collect::<Result<_, _>>()?,
             digest: TokenDigest(digest.map_err(|_| Damaged::new(DIGEST, "not of 32 bytes"))?),
             created_at: row.time(CREATED)?,
+            expires_at: row.optional_time(EXPIRES_AT)?,
             last_used_at: row.optional_time(LAST_USED)?,
         })
     }
@@ -100,7 +104,7 @@ mod tests {
 
     #[test]
     fn rows_are_what_was_written() {
-        let rich = ApiKey { last_used_at: Some(at(9)), ..key(1) };
+        let rich = ApiKey { expires_at: Some(at(8)), last_used_at: Some(at(9)), ..key(1) };
         let scopeless = ApiKey { scopes: Vec::new(), ..key(2) };
         check_row(&rich, &scopeless, &["pk", "sk", MERCHANT, NAME, DIGEST, CREATED]);
     }

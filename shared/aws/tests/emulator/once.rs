@@ -76,7 +76,7 @@ async fn a_function_that_dies_anywhere_leaves_no_second_endpoint() {
             assert_eq!(listed.len(), 1, "{name}");
             let (endpoint, shown) = (&listed[0], &again.1);
             assert_eq!(shown["id"], endpoint.id.to_string(), "{name}");
-            assert_eq!(shown["secret"], endpoint.secrets[0].expose(), "{name}");
+            assert_eq!(shown["secret"], endpoint.secrets[0].secret.expose(), "{name}");
             assert_eq!(post(stage.engine()).await, again, "{name}");
         }
     }

@@ -19,8 +19,9 @@ pub(super) fn create(connection: &Connection, key: &ApiKey) -> Result<Written> {
     }
     connection
         .prepare_cached(
-            "INSERT INTO api_keys (id, merchant_id, name, scopes, digest, created_at, last_used_at)
-             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)",
+            "INSERT INTO api_keys (id, merchant_id, name, scopes, digest, created_at, last_used_at,
+                                   expires_at)
+             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)",
         )?
         .execute(params![
             key.id.as_bytes(),
@@ -30,6 +31,7 @@ pub(super) fn create(connection: &Connection, key: &ApiKey) -> Result<Written> {
             key.digest.0,
             key.created_at.as_millis(),
             key.last_used_at.map(Timestamp::as_millis),
+            key.expires_at.map(Timestamp::as_millis),
         ])?;
     Ok(Ok(()))
 }
@@ -71,6 +73,7 @@ fn key(row: &Row<'_>) -> Result<ApiKey> {
         scopes: json(row, "scopes")?,
         digest: TokenDigest(row.get("digest")?),
         created_at: time(row, "created_at")?,
+        expires_at: optional_time(row, "expires_at")?,
         last_used_at: optional_time(row, "last_used_at")?,
     })
 }

@@ -83,14 +83,14 @@ impl<P: ApiPorts> FromRequestParts<Api<P>> for Caller {
         }
         let token: Token = presented.parse().map_err(|_| Problem::Unauthenticated)?;
         let key = api.store().read_key(token.key_id()).await?.ok_or(Problem::Unauthenticated)?;
-        if !same(token.digest(), key.digest) {
+        let now = api.now();
+        if !same(token.digest(), key.digest) || !key.is_live(now) {
             return Err(Problem::Unauthenticated);
         }
         let needed = needed_scope(&parts.method);
         if !key.scopes.contains(&needed) {
             return Err(Problem::ScopeMissing(needed));
         }
-        let now = api.now();
         if is_touch_due(&key, now)
             && let Err(error) = api.store().touch_key(key.id, now).await
         {
@@ -207,6 +207,7 @@ mod tests {
             scopes: vec![],
             digest: TokenDigest([0; 32]),
             created_at: at(0),
+            expires_at: None,
             last_used_at,
         };
         assert!(is_touch_due(&key(None), at(0)));

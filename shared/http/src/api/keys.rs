@@ -28,6 +28,8 @@ struct KeyView<'a> {
     name: &'a Label,
     scopes: &'a [Scope],
     created_at: Timestamp,
+    /// Null: never.
+    expires_at: Option<Timestamp>,
     last_used_at: Option<Timestamp>,
     /// Only in the answer that creates it.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -52,6 +54,7 @@ pub(crate) async fn create<P: ApiPorts>(
             scopes: scopes.unwrap_or_else(|| vec![Scope::Read, Scope::Write]),
             digest: token.digest(),
             created_at: seed.at(),
+            expires_at: fields.optional("expires_at", |value| later(value, seed.at()))?,
             last_used_at: None,
         })
     })?;
@@ -84,6 +87,12 @@ pub(crate) async fn delete<P: ApiPorts>(
     Ok(StatusCode::NO_CONTENT.into_response())
 }
 
+/// A time that is still to come.
+fn later(value: Value, now: Timestamp) -> Result<Timestamp, String> {
+    let time: Timestamp = values::parsed(value)?;
+    if time > now { Ok(time) } else { Err("must be in the future".to_owned()) }
+}
+
 /// One or two scopes; naming one twice says nothing new.
 fn scopes(value: Value) -> Result<Vec<Scope>, String> {
     let scope = |value| match value {
@@ -105,6 +114,7 @@ impl<'a> KeyView<'a> {
             name: &key.name,
             scopes: &key.scopes,
             created_at: key.created_at,
+            expires_at: key.expires_at,
             last_used_at: key.last_used_at,
             key: None,
         }

@@ -5,6 +5,28 @@ use serde_json::{Value, json};
 use crate::world::World;
 
 #[tokio::test]
+async fn a_key_may_end_by_itself() {
+    let world = World::new();
+    let admin = world.admin();
+    let id = admin.post("/v1/merchants", json!({"name": "Shop"})).await.created();
+    let path = format!("/v1/merchants/{id}/keys");
+    let body = json!({"name": "visitor", "expires_at": "2026-09-21T15:13:20Z"});
+    let created = admin.post(&path, body).await.ok(201);
+    assert_eq!(created["expires_at"], "2026-09-21T15:13:20.000Z");
+    let client = world.with_key(created["key"].as_str().unwrap());
+    world.advance_secs(3599);
+    client.get("/v1/endpoints").await.ok(200);
+    world.advance_secs(1);
+    client.get("/v1/endpoints").await.refused(401, "unauthenticated");
+    assert_eq!(admin.get(&path).await.ok(200)["data"][0]["expires_at"], created["expires_at"]);
+    for when in ["2026-09-21T15:13:20Z", "tomorrow"] {
+        let body = json!({"name": "late", "expires_at": when});
+        let refused = admin.post(&path, body).await.refused(422, "invalid_field");
+        assert_eq!(refused["field"], "expires_at");
+    }
+}
+
+#[tokio::test]
 async fn a_key_is_shown_once_works_and_stops_working() {
     let world = World::new();
     let admin = world.admin();

@@ -147,6 +147,9 @@ pub async fn keys_are_touched(store: impl WholeStore) {
     let touched = ApiKey { last_used_at: Some(at(9)), ..key(1) };
     assert_eq!(store.read_key(KeyId::from_bits(1)).await.unwrap(), Some(touched));
     store.touch_key(KeyId::from_bits(404), at(9)).await.unwrap();
+    let ending = ApiKey { expires_at: Some(at(60)), ..key(2) };
+    store.create_key(ending.clone()).await.unwrap();
+    assert_eq!(store.read_key(ending.id).await.unwrap(), Some(ending));
 }
 
 /// Newest first, a page at a time, until there is no more.
