@@ -7,6 +7,13 @@ use std::time::Duration;
 use clap::{Args, Parser, Subcommand};
 use postback_verify::{Tolerance, UnixTime};
 
+use crate::nouns::deliveries::DeliveriesCommand;
+use crate::nouns::endpoints::EndpointsCommand;
+use crate::nouns::events::EventsCommand;
+use crate::nouns::merchants::MerchantsCommand;
+use crate::nouns::sources::SourcesCommand;
+use crate::remote::{ProfileCommand, RemoteArguments};
+
 /// Makes sure that payment events reach the merchants they are for.
 #[derive(Debug, Parser)]
 #[command(name = "postback", version, propagate_version = true, after_help = EXAMPLES)]
@@ -35,7 +42,102 @@ pub(crate) enum Command {
     Verify(VerifyArguments),
     /// List the providers whose signatures are known
     Presets(PresetsArguments),
+    /// The tenants of a running server, and their keys
+    #[command(after_help = MERCHANTS)]
+    Merchants {
+        #[command(subcommand)]
+        command: MerchantsCommand,
+        #[command(flatten)]
+        remote: RemoteArguments,
+    },
+    /// Its provider connections, and the rotation of their secrets
+    #[command(after_help = SOURCES)]
+    Sources {
+        #[command(subcommand)]
+        command: SourcesCommand,
+        #[command(flatten)]
+        remote: RemoteArguments,
+    },
+    /// A merchant's endpoints
+    #[command(after_help = ENDPOINTS)]
+    Endpoints {
+        #[command(subcommand)]
+        command: EndpointsCommand,
+        #[command(flatten)]
+        remote: RemoteArguments,
+    },
+    /// What providers have sent
+    #[command(after_help = EVENTS)]
+    Events {
+        #[command(subcommand)]
+        command: EventsCommand,
+        #[command(flatten)]
+        remote: RemoteArguments,
+    },
+    /// What is owed to whom, and how each attempt went
+    #[command(after_help = DELIVERIES)]
+    Deliveries {
+        #[command(subcommand)]
+        command: DeliveriesCommand,
+        #[command(flatten)]
+        remote: RemoteArguments,
+    },
+    /// Servers that you use, kept with their keys in a file of yours
+    #[command(after_help = PROFILE)]
+    Profile {
+        #[command(subcommand)]
+        command: ProfileCommand,
+    },
+    /// Print completions for a shell
+    #[command(after_help = COMPLETIONS)]
+    Completions {
+        /// Which shell
+        shell: clap_complete::Shell,
+    },
 }
+
+const MERCHANTS: &str = "\
+Examples:
+  postback merchants create \"First shop\" --external-id shop-1
+  postback merchants list
+  postback merchants add-key mch_… laptop --scopes read";
+
+const SOURCES: &str = "\
+Examples:
+  postback sources create --merchant mch_… --preset stripe --secret whsec_…
+  postback sources rotate src_… --secret whsec_… --overlap 86400
+  postback sources secrets src_…";
+
+const ENDPOINTS: &str = "\
+Examples:
+  postback endpoints create https://shop.example/hooks --event-types 'charge.*,payout.paid' --merchant mch_…
+  postback endpoints test end_… --event-type charge.refunded
+  postback endpoints rotate end_…";
+
+const EVENTS: &str = "\
+Examples:
+  postback events list --type charge.refunded
+  postback events get evt_… --body > event.json";
+
+const DELIVERIES: &str = "\
+Examples:
+  postback deliveries list --state FAILED --since 2026-09-21T00:00:00Z
+  postback deliveries get dlv_…
+  postback deliveries retry dlv_…";
+
+const PROFILE: &str = "\
+Examples:
+  pass postback/prod | postback profile add prod --url https://hooks.example.com
+  postback profile use prod
+  postback --help
+
+The file is $POSTBACK_CONFIG, or postback/profiles.json in $XDG_CONFIG_HOME or ~/.config.";
+
+const COMPLETIONS: &str = "\
+Examples:
+  postback completions bash > ~/.local/share/bash-completion/completions/postback
+  postback completions zsh > ~/.zfunc/_postback
+  postback completions fish > ~/.config/fish/completions/postback.fish";
 
 #[derive(Debug, Args)]
 #[command(after_help = "\
@@ -243,7 +345,7 @@ fn moment(text: &str) -> Result<UnixTime, String> {
     secs.or_else(millis).ok_or("must be RFC 3339 or seconds since 1970".to_owned())
 }
 
-fn name_and_value(text: &str) -> Result<(String, String), String> {
+pub(crate) fn name_and_value(text: &str) -> Result<(String, String), String> {
     let (name, value) = text.split_once('=').ok_or("must be NAME=VALUE")?;
     Ok((name.to_owned(), value.to_owned()))
 }

@@ -6,19 +6,25 @@ mod demo;
 mod listener;
 mod logging;
 mod node;
+mod nouns;
 mod ports;
 mod presets;
+mod remote;
 mod send;
 mod serve;
+mod table;
 mod terminal;
 mod verify;
 mod worker;
 
+use std::error::Error;
 use std::process::ExitCode;
 
-use clap::Parser as _;
+use clap::{CommandFactory as _, Parser as _};
+use remote::{Remote, RemoteArguments};
 
 fn main() -> ExitCode {
+    terminal::end_when_nobody_reads();
     let cli = cli::Cli::parse();
     let outcome = match cli.command {
         cli::Command::Serve(arguments) => serve::run(arguments),
@@ -26,6 +32,29 @@ fn main() -> ExitCode {
         cli::Command::Send(arguments) => send::run(&arguments),
         cli::Command::Verify(arguments) => verify::run(&arguments),
         cli::Command::Presets(arguments) => presets::run(&arguments),
+        cli::Command::Merchants { command, remote } => {
+            with(&remote, |there| nouns::merchants::run(there, &command, remote.json))
+        }
+        cli::Command::Sources { command, remote } => {
+            with(&remote, |there| nouns::sources::run(there, &command, remote.json))
+        }
+        cli::Command::Endpoints { command, remote } => {
+            with(&remote, |there| nouns::endpoints::run(there, &command, remote.json))
+        }
+        cli::Command::Events { command, remote } => {
+            with(&remote, |there| nouns::events::run(there, &command, remote.json))
+        }
+        cli::Command::Deliveries { command, remote } => {
+            with(&remote, |there| nouns::deliveries::run(there, &command, remote.json))
+        }
+        cli::Command::Profile { command } => remote::run_profile(&command),
+        cli::Command::Completions { shell } => {
+            let mut command = cli::Cli::command();
+            let mut script = Vec::new();
+            clap_complete::generate(shell, &mut command, "postback", &mut script);
+            anstream::print!("{}", String::from_utf8_lossy(&script));
+            Ok(ExitCode::SUCCESS)
+        }
     };
     match outcome {
         Ok(code) => code,
@@ -34,4 +63,12 @@ fn main() -> ExitCode {
             ExitCode::FAILURE
         }
     }
+}
+
+/// Does something at the server that the arguments name.
+fn with(
+    arguments: &RemoteArguments,
+    command: impl FnOnce(&Remote) -> Result<ExitCode, Box<dyn Error>>,
+) -> Result<ExitCode, Box<dyn Error>> {
+    command(&Remote::new(arguments)?)
 }

@@ -12,6 +12,20 @@ pub(crate) const BAD: Style = AnsiColor::Red.on_default();
 pub(crate) const WAITING: Style = AnsiColor::Yellow.on_default();
 pub(crate) const TITLE: Style = AnsiColor::Cyan.on_default().bold();
 
+/// Ends the process quietly when its output goes to a reader that has read enough, such as `head`,
+/// where printing would panic.
+pub(crate) fn end_when_nobody_reads() {
+    let usual = std::panic::take_hook();
+    std::panic::set_hook(Box::new(move |panic| {
+        let payload = panic.payload();
+        let text = payload.downcast_ref::<String>().map(String::as_str).unwrap_or_default();
+        if text.starts_with("failed printing to stdout") && text.contains("Broken pipe") {
+            std::process::exit(0);
+        }
+        usual(panic);
+    }));
+}
+
 /// Prints an error with its causes, once, at the edge.
 pub(crate) fn print_error(error: &dyn Error) {
     anstream::eprintln!("{BAD}error:{BAD:#} {error}");
