@@ -7,11 +7,13 @@ use std::time::Duration;
 use clap::{Args, Parser, Subcommand};
 use postback_verify::{Tolerance, UnixTime};
 
+use crate::listen::ListenArguments;
 use crate::nouns::deliveries::DeliveriesCommand;
 use crate::nouns::endpoints::EndpointsCommand;
 use crate::nouns::events::EventsCommand;
 use crate::nouns::merchants::MerchantsCommand;
 use crate::nouns::sources::SourcesCommand;
+use crate::redrive::RedriveArguments;
 use crate::remote::{ProfileCommand, RemoteArguments};
 
 /// Makes sure that payment events reach the merchants they are for.
@@ -82,6 +84,22 @@ pub(crate) enum Command {
         #[command(flatten)]
         remote: RemoteArguments,
     },
+    /// Have what was given up pushed again
+    #[command(after_help = REDRIVE)]
+    Redrive {
+        #[command(flatten)]
+        arguments: RedriveArguments,
+        #[command(flatten)]
+        remote: RemoteArguments,
+    },
+    /// Fetch what could not be pushed and hand it to a server on this machine
+    #[command(after_help = LISTEN)]
+    Listen {
+        #[command(flatten)]
+        arguments: ListenArguments,
+        #[command(flatten)]
+        remote: RemoteArguments,
+    },
     /// Servers that you use, kept with their keys in a file of yours
     #[command(after_help = PROFILE)]
     Profile {
@@ -124,6 +142,24 @@ Examples:
   postback deliveries list --state FAILED --since 2026-09-21T00:00:00Z
   postback deliveries get dlv_…
   postback deliveries retry dlv_…";
+
+const REDRIVE: &str = "\
+Examples:
+  postback redrive
+  postback redrive --merchant mch_… --limit 1000
+  postback redrive --endpoint end_… --execute --pace 20
+
+Without --execute nothing is sent: it lists what would be. What is reopened gets a fresh round of
+tries.";
+
+const LISTEN: &str = "\
+Examples:
+  postback listen --forward-to http://127.0.0.1:4242/hooks
+  postback listen --once --forward-to http://127.0.0.1:4242/hooks --json
+
+Takes what was given up, the oldest first, posts each as a push would have been, and acknowledges
+what is answered with 2xx. What is not comes again in five minutes. A key with the scope `pull` is
+enough. With --once, exits with 0 only if all were accepted.";
 
 const PROFILE: &str = "\
 Examples:
@@ -322,7 +358,7 @@ pub(crate) struct PresetsArguments {
 }
 
 /// Reads `5m`, `90s`, `1h 30m`; from one second to one day.
-fn duration(text: &str) -> Result<Duration, String> {
+pub(crate) fn duration(text: &str) -> Result<Duration, String> {
     let span: jiff::SignedDuration =
         text.parse().map_err(|_| "must be a duration such as 30s or 5m".to_owned())?;
     let duration = Duration::try_from(span).map_err(|_| "must not be negative".to_owned())?;

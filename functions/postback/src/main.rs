@@ -3,12 +3,14 @@
 mod capture;
 mod cli;
 mod demo;
+mod listen;
 mod listener;
 mod logging;
 mod node;
 mod nouns;
 mod ports;
 mod presets;
+mod redrive;
 mod remote;
 mod send;
 mod serve;
@@ -46,6 +48,12 @@ fn main() -> ExitCode {
         }
         cli::Command::Deliveries { command, remote } => {
             with(&remote, |there| nouns::deliveries::run(there, &command, remote.json))
+        }
+        cli::Command::Redrive { arguments, remote } => {
+            with(&remote, |there| redrive::run(there, &arguments, remote.json))
+        }
+        cli::Command::Listen { arguments, remote } => {
+            with(&remote, |there| listen::run(there, &arguments, remote.json))
         }
         cli::Command::Profile { command } => remote::run_profile(&command),
         cli::Command::Completions { shell } => {

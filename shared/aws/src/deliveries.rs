@@ -19,7 +19,7 @@ use postback_engine::ports::{Deliveries, Unavailable};
 
 use crate::item::{Item, number, text, texts, time};
 use crate::keys::{self, WORK_ORDER};
-use crate::rows::delivery::{self, CHANGING, LEASE, LOG, ROUND, STATE, TRIES};
+use crate::rows::delivery::{self, CHANGING, HELD, LEASE, LOG, ROUND, STATE, TRIES};
 use crate::store::DynamoStore;
 use crate::table::{in_time, unavailable};
 use crate::update::Update;
@@ -86,7 +86,7 @@ impl Deliveries for DynamoStore {
 }
 
 /// What a conditional update did.
-enum Changed {
+pub(crate) enum Changed {
     /// The row as it is since.
     To(Item),
     /// The condition did not hold; the row as it is, if there is one.
@@ -130,7 +130,11 @@ impl DynamoStore {
         self.change(told.id, update).await.map(drop)
     }
 
-    async fn change(&self, id: DeliveryId, update: Update) -> Result<Changed, Unavailable> {
+    pub(crate) async fn change(
+        &self,
+        id: DeliveryId,
+        update: Update,
+    ) -> Result<Changed, Unavailable> {
         let request = update
             .on(&self.table, &keys::delivery(id))
             .return_values(ReturnValue::AllNew)
@@ -167,6 +171,7 @@ impl DynamoStore {
                 return Ok(Reopening::NothingToSend);
             };
             let update = standing(&reopened, now)
+                .remove(HELD)
                 .set(LOG, texts(shortened(delivery::log(&row)?).iter().map(delivery::log_line)))
                 .if_is(STATE, text(delivery.state().as_str()))
                 .if_is(ROUND, number(delivery.round));
@@ -184,7 +189,7 @@ impl DynamoStore {
 
 /// Sets every attribute that depends on where a delivery stands, and removes those that it does
 /// not have there. The log stays.
-fn standing(delivery: &Delivery, expires: Timestamp) -> Update {
+pub(crate) fn standing(delivery: &Delivery, expires: Timestamp) -> Update {
     let set = delivery::changing(delivery, expires);
     let gone = CHANGING.into_iter().filter(|name| *name != LOG && !set.contains_key(*name));
     gone.fold(Update::default(), Update::remove).set_all(set.clone())

@@ -2,8 +2,8 @@
 //!
 //! Reading order: [`clients`] (how the SDK is set up, once per cold start); `table`, `item` and
 //! `keys` (the table, and where each row lives); [`store`] with one file a port (`events`,
-//! `deliveries`, `due`, `history`, `idempotency`, `configuration`, `catalog`); `wire` and [`queues`] (what a
-//! message looks like, and how it is sent). Around them, what every function needs: [`ports`] as the
+//! `deliveries`, `due`, `history`, `pulls`, `idempotency`, `configuration`, `catalog`); `wire` and
+//! [`queues`] (what a message looks like, and how it is sent). Around them, what every function needs: [`ports`] as the
 //! engine wants them, [`environment`], [`process`] and [`logging`], and [`gateway`] for those that
 //! speak HTTP.
 //!
@@ -30,6 +30,7 @@ pub mod logging;
 mod packing;
 pub mod ports;
 pub mod process;
+mod pulls;
 pub mod queues;
 mod rows;
 pub mod store;

@@ -47,6 +47,9 @@ pub enum Scope {
     Read,
     /// Everything else.
     Write,
+    /// Fetching and acknowledging what was given up, and nothing else. `Read` and `Write` allow
+    /// that as well.
+    Pull,
 }
 
 /// SHA-256 of a token. The token has 256 random bits, so a plain hash cannot be searched.

@@ -115,6 +115,27 @@ pub const INGEST_TIMEOUT: Duration = Duration::from_secs(20);
 /// How long an API request may take. API Gateway hangs up after 30 s.
 pub const API_TIMEOUT: Duration = Duration::from_secs(29);
 
+/// Deliveries that a merchant fetches at once, when it does not say.
+pub const PULL_ROWS: usize = 10;
+
+/// Deliveries that a merchant fetches or acknowledges at once at most.
+pub const PULL_ROWS_MAX: usize = 100;
+
+/// Deliveries that are fetched side by side.
+pub const PULL_AT_ONCE: usize = 8;
+
+/// Bytes of bodies after which no further delivery is fetched: with those fetched last, and in
+/// base64, they must fit into the 6 MB that a function may answer with.
+pub const PULL_BYTES_MAX: usize = 2 * 1024 * 1024;
+
+const _: () = assert!((PULL_BYTES_MAX + PULL_AT_ONCE * BODY_BYTES_MAX) * 4 / 3 < 5_900_000);
+
+/// How long what was fetched is held, when the merchant does not say.
+pub const PULL_HOLD: Duration = Duration::from_secs(5 * 60);
+
+/// The longest hold that can be asked for.
+pub const PULL_HOLD_MAX: Duration = Duration::from_secs(3600);
+
 /// How long the test of an endpoint may take: the answer must be there before API Gateway hangs up.
 pub const TRIAL_TIMEOUT: Duration = Duration::from_secs(20);
 

@@ -191,7 +191,7 @@ fn reopen(
             "UPDATE deliveries
              SET state = 'PENDING', round = ?2, tries = ?3, due_at = ?4, lease_until = NULL,
                  finished_at = NULL, via = NULL, failed_reason = NULL, ended_by = NULL,
-                 attempt_log = ?5
+                 held_until = NULL, attempt_log = ?5
              WHERE seq = ?1",
         )?
         .execute(params![
@@ -248,7 +248,7 @@ pub(crate) fn message(row: &rusqlite::Row<'_>) -> Result<Message> {
     })
 }
 
-fn read(connection: &Connection, id: DeliveryId) -> Result<Option<(i64, Delivery)>> {
+pub(crate) fn read(connection: &Connection, id: DeliveryId) -> Result<Option<(i64, Delivery)>> {
     let Some(seq) = place::of_delivery(connection, id)? else { return Ok(None) };
     connection
         .prepare_cached(&format!("SELECT {DELIVERY_COLUMNS} FROM deliveries WHERE seq = ?1"))?

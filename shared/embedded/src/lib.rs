@@ -6,7 +6,7 @@
 //!
 //! Reading order: [`store`] opens a data directory; `writer` is the one writer, with group
 //! commit; `events`, `deliveries`, `due` are the engine's ports; `catalog`,
-//! `history` and `idempotency` the API's.
+//! `history`, `pulls` and `idempotency` the API's.
 //!
 //! Invariants: one process owns a data directory, by a lock of the operating system; a write has
 //! been synced to disk when its future answers; no SQL decides a rule of `postback-domain`, it
@@ -23,6 +23,7 @@ mod events;
 mod history;
 mod idempotency;
 mod place;
+mod pulls;
 pub mod queue;
 mod reader;
 mod rows;

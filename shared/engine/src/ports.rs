@@ -6,12 +6,14 @@
 //! [`postback_domain::limits::PORT_CALL_MAX`], with an error if need be.
 //!
 //! Reading order: [`store`] (what the engine itself reads and writes), [`queue`], [`sender`],
-//! [`clock`]; then [`catalog`], [`history`] and [`idempotency`], which only the API needs.
+//! [`clock`]; then [`catalog`], [`history`], [`pulls`] and [`idempotency`], which only the API
+//! needs.
 
 pub mod catalog;
 pub mod clock;
 pub mod history;
 pub mod idempotency;
+pub mod pulls;
 pub mod queue;
 pub mod sender;
 pub mod store;

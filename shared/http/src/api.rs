@@ -19,6 +19,7 @@ mod keys;
 mod merchants;
 mod page;
 mod presets;
+mod pull;
 mod seed;
 mod sources;
 mod values;
@@ -38,6 +39,7 @@ use postback_engine::Engine;
 use postback_engine::ports::catalog::Catalog;
 use postback_engine::ports::history::History;
 use postback_engine::ports::idempotency::Idempotency;
+use postback_engine::ports::pulls::Pulls;
 use postback_engine::ports::{Clock, Ports};
 use tracing::Instrument as _;
 
@@ -45,9 +47,9 @@ use crate::edge;
 use crate::problem::Problem;
 
 /// Ports whose store also serves the API.
-pub trait ApiPorts: Ports<Store: Catalog + History + Idempotency> {}
+pub trait ApiPorts: Ports<Store: Catalog + History + Pulls + Idempotency> {}
 
-impl<P: Ports<Store: Catalog + History + Idempotency>> ApiPorts for P {}
+impl<P: Ports<Store: Catalog + History + Pulls + Idempotency>> ApiPorts for P {}
 
 /// What an installation chooses.
 #[derive(Debug, Clone)]
@@ -124,6 +126,9 @@ pub fn router<P: ApiPorts>(api: Api<P>) -> Router {
         .route("/v1/deliveries", get(deliveries::list::<P>))
         .route("/v1/deliveries/{delivery}", get(deliveries::read::<P>))
         .route("/v1/deliveries/{delivery}/retry", post(deliveries::retry::<P>))
+        .route("/v1/account", get(pull::account::<P>))
+        .route("/v1/failed/claim", post(pull::claim::<P>))
+        .route("/v1/failed/ack", post(pull::acknowledge::<P>))
         .route("/v1/dead-letters", get(dead_letters::list::<P>))
         .route("/v1/dead-letters/redrive", post(dead_letters::redrive::<P>))
         .route_layer(from_fn_with_state(api.clone(), idempotency::once::<P>))

@@ -138,11 +138,13 @@ impl Problem {
             Self::AdminOnly => {
                 form(StatusCode::FORBIDDEN, "admin_only", "only the admin key opens this route")
             }
-            Self::ScopeMissing(Scope::Read) => {
-                form(StatusCode::FORBIDDEN, "scope_missing", "the key lacks the scope `read`")
-            }
-            Self::ScopeMissing(Scope::Write) => {
-                form(StatusCode::FORBIDDEN, "scope_missing", "the key lacks the scope `write`")
+            Self::ScopeMissing(scope) => {
+                let detail = match scope {
+                    Scope::Read => "the key lacks the scope `read`",
+                    Scope::Write => "the key lacks the scope `write`",
+                    Scope::Pull => "the key lacks the scope `pull`",
+                };
+                form(StatusCode::FORBIDDEN, "scope_missing", detail)
             }
             Self::UnsupportedMediaType => form(
                 StatusCode::UNSUPPORTED_MEDIA_TYPE,

@@ -27,6 +27,12 @@ pub struct Message {
     pub body: Vec<u8>,
 }
 
+impl FromIterator<(String, String)> for Headers {
+    fn from_iter<I: IntoIterator<Item = (String, String)>>(lines: I) -> Self {
+        Self(lines.into_iter().collect())
+    }
+}
+
 impl Headers {
     /// Every value of a header, whose name is compared without regard to case.
     pub fn all(&self, name: &str) -> Vec<&str> {

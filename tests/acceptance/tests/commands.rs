@@ -7,9 +7,10 @@ use postback_acceptance::api::text;
 use postback_acceptance::binary;
 use postback_acceptance::clock::eventually;
 use postback_acceptance::receiver::{Receiver, Reply};
+use postback_acceptance::sign::Provider;
 use postback_acceptance::stack::Stack;
 use postback_acceptance::webhook;
-use serde_json::Value;
+use serde_json::{Value, json};
 
 /// What a command printed and how it ended.
 struct Ended {
@@ -127,12 +128,12 @@ fn a_shop_is_set_up_and_watched_by_command() {
         .expect("postback runs");
     assert_eq!(body.stdout, receipt.body, "the exact bytes and nothing else");
     let key = person.asks(&["merchants", "add-key", &merchant, "laptop", "--scopes", "read"]);
-    assert_eq!(key["scopes"], serde_json::json!(["read"]));
+    assert_eq!(key["scopes"], json!(["read"]));
     person.asks(&["merchants", "delete-key", &merchant, &text(&key, "id")]);
-    assert_eq!(person.asks(&["merchants", "keys", &merchant]), serde_json::json!([]));
+    assert_eq!(person.asks(&["merchants", "keys", &merchant]), json!([]));
     person.asks(&["endpoints", "delete", &endpoint_id, "--merchant", &merchant]);
     person.asks(&["sources", "delete", &source_id]);
-    assert_eq!(person.asks(&["sources", "list"]), serde_json::json!([]));
+    assert_eq!(person.asks(&["sources", "list"]), json!([]));
 }
 
 /// The key is in a file of the person's own, and in nothing that is printed.
@@ -204,4 +205,55 @@ fn what_goes_wrong_is_told_with_what_to_do() {
     for shell in ["bash", "zsh", "fish"] {
         assert!(person.runs(&["completions", shell]).stdout.contains("deliveries"), "{shell}");
     }
+}
+
+/// What was given up is shown, pushed again at a pace, or fetched by the merchant's own machine.
+#[test]
+fn dead_letters_are_redriven_or_fetched_by_command() {
+    let Some(stack) = Stack::own() else { return };
+    let folder = tempfile::tempdir().expect("a folder");
+    let person = Person { stack: &stack, profiles: &folder.path().join("profiles.json") };
+    let merchant = stack.merchant();
+    let shop = Receiver::always(Reply::status(503));
+    let endpoint = merchant.endpoint(&shop, json!({"retry_policy": {"waits_s": []}}));
+    let source = merchant.source(Provider::Stripe);
+    for id in ["evt_1", "evt_2", "evt_3"] {
+        source.deliver(id, "charge.refunded");
+        merchant.wait_for(id, &endpoint, "FAILED");
+    }
+    let seen = person.asks(&["redrive", "--merchant", &merchant.id]);
+    assert_eq!((&seen["matched"], &seen["redriven"]), (&json!(3), &json!(0)), "{seen}");
+    assert_eq!(shop.count(), 3, "without --execute nothing is sent");
+
+    shop.reply_from_now_on(Reply::status(200));
+    let execute = ["redrive", "--endpoint", &endpoint.id, "--limit", "2", "--execute"];
+    let done = person.asks(&[&execute[..], &["--pace", "1"]].concat());
+    assert_eq!((&done["matched"], &done["redriven"]), (&json!(2), &json!(2)), "{done}");
+    shop.wait_for(5);
+
+    // The third one is fetched.
+    let laptop = Receiver::always(Reply::status(200));
+    let forward = laptop.url();
+    let listen =
+        ["listen", "--once", "--forward-to", &forward, "--merchant", &merchant.id, "--json"];
+    let url = format!("http://{}", stack.client().address());
+    let server = ["--url", &url, "--key", stack.admin_key()];
+    let ended = person.runs(&[&listen[..], &server].concat());
+    assert_eq!(ended.code, Some(0), "{}{}", ended.stdout, ended.stderr);
+    let receipts = laptop.receipts();
+    assert_eq!(receipts.len(), 1);
+    let webhook = webhook::verify(&receipts[0], &endpoint.secret);
+    let delivery = merchant.read_delivery(&webhook.delivery_id);
+    assert_eq!((&delivery["state"], &delivery["via"]), (&json!("SUCCESS"), &json!("pull")));
+    let line: Value = serde_json::from_str(&ended.stdout).expect("one line of JSON");
+    assert_eq!((&line["delivery_id"], &line["status"]), (&delivery["id"], &json!(200)));
+
+    // Nobody takes it: the command says so, and nothing is acknowledged.
+    shop.reply_from_now_on(Reply::status(503));
+    source.deliver("evt_4", "charge.refunded");
+    let failed = merchant.wait_for("evt_4", &endpoint, "FAILED");
+    laptop.reply_from_now_on(Reply::status(500));
+    let ended = person.runs(&[&listen[..], &server].concat());
+    assert_eq!(ended.code, Some(1), "{}{}", ended.stdout, ended.stderr);
+    assert_eq!(merchant.read_delivery(&text(&failed, "id"))["state"], "FAILED");
 }

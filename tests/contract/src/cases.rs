@@ -7,3 +7,4 @@ pub mod due;
 pub mod events;
 pub mod history;
 pub mod idempotency;
+pub mod pulls;

@@ -19,11 +19,12 @@ use postback_engine::ports::Store;
 use postback_engine::ports::catalog::Catalog;
 use postback_engine::ports::history::History;
 use postback_engine::ports::idempotency::Idempotency;
+use postback_engine::ports::pulls::Pulls;
 
 /// A store that serves the engine and the API.
-pub trait WholeStore: Store + Catalog + History + Idempotency + 'static {}
+pub trait WholeStore: Store + Catalog + History + Pulls + Idempotency + 'static {}
 
-impl<S: Store + Catalog + History + Idempotency + 'static> WholeStore for S {}
+impl<S: Store + Catalog + History + Pulls + Idempotency + 'static> WholeStore for S {}
 
 /// Makes a test of every case. Takes an async function without arguments that answers with a store
 /// and a guard.
@@ -87,6 +88,15 @@ macro_rules! suite {
             an_event_shows_its_deliveries,
             pages_meet_every_row_once_while_rows_are_added,
             unreadable_cursors_are_an_empty_page,
+        ]);
+        $crate::suite!(@cases $fresh, pulls: [
+            what_was_given_up_can_be_fetched_by_its_merchant,
+            fetchers_get_disjoint_shares,
+            what_is_not_acknowledged_comes_back,
+            an_acknowledgement_ends_it_via_pull,
+            only_its_merchant_acknowledges,
+            a_push_in_between_wins,
+            a_receipt_that_comes_late_leaves_the_hold,
         ]);
         $crate::suite!(@cases $fresh, idempotency: [
             one_of_many_holds_a_request,

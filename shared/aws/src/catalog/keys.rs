@@ -84,6 +84,7 @@ fn scope_word(scope: Scope) -> &'static str {
     match scope {
         Scope::Read => "read",
         Scope::Write => "write",
+        Scope::Pull => "pull",
     }
 }
 
@@ -91,6 +92,7 @@ fn scope(word: &str) -> Result<Scope, Damaged> {
     match word {
         "read" => Ok(Scope::Read),
         "write" => Ok(Scope::Write),
+        "pull" => Ok(Scope::Pull),
         _ => Err(Damaged::new(SCOPES, "not a list of scopes")),
     }
 }

@@ -25,6 +25,9 @@ pub(crate) const VIA: &str = "via";
 pub(crate) const REASON: &str = "reason";
 pub(crate) const ENDED_BY: &str = "ended_by";
 pub(crate) const LOG: &str = "log";
+/// Until when the merchant that fetches a FAILED one has it to itself. Not of a state: what is told
+/// about an end later does not touch it.
+pub(crate) const HELD: &str = "held";
 
 const EVENT: &str = "event";
 const TYPE: &str = "type";

@@ -93,14 +93,15 @@ fn later(value: Value, now: Timestamp) -> Result<Timestamp, String> {
     if time > now { Ok(time) } else { Err("must be in the future".to_owned()) }
 }
 
-/// One or two scopes; naming one twice says nothing new.
+/// Some of the scopes; naming one twice says nothing new.
 fn scopes(value: Value) -> Result<Vec<Scope>, String> {
     let scope = |value| match value {
         Value::String(text) if text == "read" => Ok(Scope::Read),
         Value::String(text) if text == "write" => Ok(Scope::Write),
-        _ => Err("must be `read` or `write`".to_owned()),
+        Value::String(text) if text == "pull" => Ok(Scope::Pull),
+        _ => Err("must be `read`, `write` or `pull`".to_owned()),
     };
-    let mut scopes = values::list(value, 1..=2, scope)?;
+    let mut scopes = values::list(value, 1..=3, scope)?;
     scopes.sort_unstable();
     scopes.dedup();
     Ok(scopes)
@@ -132,6 +133,7 @@ mod tests {
             (json!(["read"]), Some(vec![Scope::Read])),
             (json!(["write", "read"]), Some(vec![Scope::Read, Scope::Write])),
             (json!(["write", "write"]), Some(vec![Scope::Write])),
+            (json!(["pull"]), Some(vec![Scope::Pull])),
             (json!([]), None),
             (json!(["admin"]), None),
             (json!("read"), None),

@@ -6,7 +6,7 @@ use crate::world::World;
 
 /// Method, path, and whether a merchant may call it. `{m}`, `{s}`, `{e}`, `{v}`, `{d}` and `{k}`
 /// stand for a merchant, source, endpoint, event, delivery and key.
-const ROUTES: [(&str, &str, bool); 24] = [
+const ROUTES: [(&str, &str, bool); 32] = [
     ("POST", "/v1/merchants", false),
     ("GET", "/v1/merchants", false),
     ("GET", "/v1/merchants/{m}", false),
@@ -19,9 +19,15 @@ const ROUTES: [(&str, &str, bool); 24] = [
     ("GET", "/v1/sources/{s}", false),
     ("PATCH", "/v1/sources/{s}", false),
     ("DELETE", "/v1/sources/{s}", false),
+    ("POST", "/v1/sources/{s}/secrets", false),
+    ("GET", "/v1/sources/{s}/secrets", false),
+    ("DELETE", "/v1/sources/{s}/secrets/{k}", false),
     ("GET", "/v1/presets", false),
     ("GET", "/v1/dead-letters", false),
     ("POST", "/v1/dead-letters/redrive", false),
+    ("GET", "/v1/account", true),
+    ("POST", "/v1/failed/claim", true),
+    ("POST", "/v1/failed/ack", true),
     ("POST", "/v1/endpoints", true),
     ("GET", "/v1/endpoints", true),
     ("GET", "/v1/endpoints/{e}", true),
@@ -30,6 +36,8 @@ const ROUTES: [(&str, &str, bool); 24] = [
     ("GET", "/v1/deliveries", true),
     ("GET", "/v1/deliveries/{d}", true),
     ("PATCH", "/v1/endpoints/{e}", true),
+    ("POST", "/v1/endpoints/{e}/secret/rotate", true),
+    ("POST", "/v1/endpoints/{e}/test", true),
     ("POST", "/v1/deliveries/{d}/retry", true),
 ];
 
@@ -83,5 +91,5 @@ async fn every_route_wants_the_right_key() {
     other.client.delete(&path).await.refused(404, "not_found");
     owner.client.get(&path).await.ok(200);
     world.work().await;
-    assert_eq!(world.received(), 2, "the first attempt and the owner's own retry");
+    assert_eq!(world.received(), 3, "the first attempt, the owner's own test and its retry");
 }

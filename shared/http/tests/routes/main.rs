@@ -19,6 +19,7 @@ mod ingest;
 mod keys;
 mod merchants;
 mod paging;
+mod pull;
 mod secrecy;
 mod secrets;
 mod sources;

@@ -1,0 +1,87 @@
+//! `postback redrive`: the operator's way back for what was given up.
+
+use std::error::Error;
+use std::io::{IsTerminal as _, stderr};
+use std::process::ExitCode;
+use std::thread::sleep;
+use std::time::Duration;
+
+use anstream::println;
+use clap::Args;
+use serde_json::{Value, json};
+
+use crate::remote::{Remote, body};
+use crate::terminal::{BOLD, DIM, GOOD};
+
+const PATH: &str = "/v1/dead-letters/redrive";
+
+/// Which, and whether for real.
+#[derive(Debug, Args)]
+pub(crate) struct RedriveArguments {
+    /// Only of this endpoint
+    #[arg(long, value_name = "ENDPOINT_ID")]
+    pub(crate) endpoint: Option<String>,
+
+    /// How many at most
+    #[arg(long, value_name = "N", default_value_t = 100, value_parser = clap::value_parser!(u32).range(1..=1000))]
+    pub(crate) limit: u32,
+
+    /// Reopen them
+    #[arg(long)]
+    pub(crate) execute: bool,
+
+    /// How many a second; all at once if not given
+    #[arg(long, value_name = "N", requires = "execute", value_parser = clap::value_parser!(u32).range(1..=1000))]
+    pub(crate) pace: Option<u32>,
+}
+
+pub(crate) fn run(
+    remote: &Remote,
+    arguments: &RedriveArguments,
+    as_json: bool,
+) -> Result<ExitCode, Box<dyn Error>> {
+    let wanted = body(&[
+        ("merchant_id", remote.merchant().map(|id| json!(id))),
+        ("endpoint_id", arguments.endpoint.as_ref().map(|id| json!(id))),
+        ("limit", Some(json!(arguments.limit))),
+        ("dry_run", Some(json!(true))),
+    ]);
+    // All are found before the first is reopened: what fails again meanwhile is not taken twice.
+    let found = remote.post(PATH, &wanted)?;
+    let ids = found["delivery_ids"].as_array().cloned().unwrap_or_default();
+    let mut reopened: Vec<Value> = Vec::new();
+    if arguments.execute {
+        let at_once = arguments.pace.unwrap_or(arguments.limit);
+        for (number, some) in ids.chunks(usize::try_from(at_once)?).enumerate() {
+            if number > 0 {
+                sleep(Duration::from_secs(1));
+            }
+            let these = json!({"delivery_ids": some, "dry_run": false});
+            let answer = remote.post(PATH, &these)?;
+            reopened.extend(answer["delivery_ids"].as_array().cloned().unwrap_or_default());
+            if stderr().is_terminal() {
+                anstream::eprintln!("{DIM}{} of {} reopened{DIM:#}", reopened.len(), ids.len());
+            }
+        }
+    }
+    if as_json {
+        let shown = if arguments.execute { &reopened } else { &ids };
+        let answer = json!({
+            "matched": ids.len(), "redriven": reopened.len(), "delivery_ids": shown,
+            "dry_run": !arguments.execute,
+        });
+        println!("{answer:#}");
+        return Ok(ExitCode::SUCCESS);
+    }
+    let more = ids.len() as u64 >= u64::from(arguments.limit);
+    let more = if more { "; there may be more, see --limit" } else { "" };
+    if arguments.execute {
+        println!("{GOOD}{}{GOOD:#} of {} were reopened{more}", reopened.len(), ids.len());
+    } else {
+        for id in &ids {
+            println!("{}", id.as_str().unwrap_or_default());
+        }
+        println!("{BOLD}{}{BOLD:#} would be reopened{more}; --execute does it", ids.len());
+    }
+    Ok(ExitCode::SUCCESS)
+}
