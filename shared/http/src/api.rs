@@ -28,9 +28,9 @@ use std::sync::Arc;
 
 use axum::Router;
 use axum::extract::{Request, State};
-use axum::http::StatusCode;
+use axum::http::{Method, StatusCode};
 use axum::middleware::{Next, from_fn_with_state};
-use axum::response::Response;
+use axum::response::{IntoResponse as _, Response};
 use axum::routing::{delete, get, post};
 use postback_domain::endpoint::Destinations;
 use postback_domain::key::TokenDigest;
@@ -132,7 +132,7 @@ pub fn router<P: ApiPorts>(api: Api<P>) -> Router {
         .route("/v1/dead-letters", get(dead_letters::list::<P>))
         .route("/v1/dead-letters/redrive", post(dead_letters::redrive::<P>))
         .route_layer(from_fn_with_state(api.clone(), idempotency::once::<P>))
-        .method_not_allowed_fallback(async || Problem::MethodNotAllowed)
+        .method_not_allowed_fallback(other_methods)
         .fallback(async || Problem::NoSuchRoute)
         .layer(from_fn_with_state(api.clone(), observe::<P>))
         .with_state(api)
@@ -145,6 +145,16 @@ async fn observe<P: ApiPorts>(State(api): State<Api<P>>, request: Request, next:
     let mut response = edge::unless_it_panics(next.run(request)).instrument(span).await;
     response.headers_mut().insert(edge::REQUEST_ID, id);
     response
+}
+
+/// What a route answers to methods that it does not have; axum adds `allow`, which is all that
+/// OPTIONS asks for (RFC 9110 §9.3.7). There is no word of CORS in it: no page of another origin has
+/// a key that it should use here.
+async fn other_methods(method: Method) -> Response {
+    match method {
+        Method::OPTIONS => StatusCode::NO_CONTENT.into_response(),
+        _ => Problem::MethodNotAllowed.into_response(),
+    }
 }
 
 /// Says that the process serves. Says nothing of the store: a load balancer that takes every

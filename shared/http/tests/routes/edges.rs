@@ -38,6 +38,48 @@ async fn unknown_routes_and_wrong_methods() {
     }
 }
 
+/// OPTIONS says which methods there are, without a key; a preflight of a page elsewhere hears nothing
+/// that lets it go on.
+#[tokio::test]
+async fn options_say_what_a_route_has_and_no_other_origin_is_let_in() {
+    let world = World::new();
+    for (path, allow) in [
+        ("/v1/merchants", ["GET", "HEAD", "POST"].as_slice()),
+        ("/v1/failed/claim", &["POST"]),
+        ("/healthz", &["GET", "HEAD"]),
+    ] {
+        let preflight = Request::options(path)
+            .header("origin", "https://elsewhere.example")
+            .header("access-control-request-method", "POST")
+            .header("access-control-request-headers", "authorization");
+        let answer = world.anonymous().send(preflight.body(Body::empty()).unwrap()).await;
+        assert_eq!((answer.status.as_u16(), &*answer.text), (204, ""), "{path}");
+        let mut got: Vec<_> = answer.header("allow").split(',').collect();
+        got.sort_unstable();
+        assert_eq!(got, allow, "{path}");
+        let of_cors = |name: &str| name.starts_with("access-control");
+        assert!(!answer.headers.keys().any(|name| of_cors(name.as_str())), "{path}");
+    }
+    world.anonymous().call("OPTIONS", "/v1/nothing", None).await.refused(404, "no_such_route");
+}
+
+/// HEAD is GET without its body: the same checks, status and length.
+#[tokio::test]
+async fn head_is_get_without_its_body() {
+    let world = World::new();
+    let merchant = world.merchant("Shop").await;
+    let path = format!("/v1/merchants/{}", merchant.id);
+    let get = world.admin().get(&path).await;
+    let head = world.admin().call("HEAD", &path, None).await;
+    assert_eq!((head.status.as_u16(), &*head.text), (200, ""));
+    for name in ["content-type", "content-length", "etag", "cache-control"] {
+        assert_eq!(head.headers.get(name), get.headers.get(name), "{name}");
+    }
+    assert_eq!(merchant.client.call("HEAD", &path, None).await.status, 403);
+    assert_eq!(world.anonymous().call("HEAD", &path, None).await.status, 401);
+    assert_eq!(world.admin().call("HEAD", "/v1/merchants/none", None).await.status, 404);
+}
+
 #[tokio::test]
 async fn ids_that_are_none_name_nothing() {
     let world = World::new();
