@@ -15,6 +15,7 @@ use crate::nouns::merchants::MerchantsCommand;
 use crate::nouns::sources::SourcesCommand;
 use crate::redrive::RedriveArguments;
 use crate::remote::{ProfileCommand, RemoteArguments};
+use crate::tail::TailArguments;
 
 /// Makes sure that payment events reach the merchants they are for.
 #[derive(Debug, Parser)]
@@ -84,6 +85,14 @@ pub(crate) enum Command {
         #[command(flatten)]
         remote: RemoteArguments,
     },
+    /// Show deliveries as they happen
+    #[command(after_help = TAIL)]
+    Tail {
+        #[command(flatten)]
+        arguments: TailArguments,
+        #[command(flatten)]
+        remote: RemoteArguments,
+    },
     /// Have what was given up pushed again
     #[command(after_help = REDRIVE)]
     Redrive {
@@ -142,6 +151,12 @@ Examples:
   postback deliveries list --state FAILED --since 2026-09-21T00:00:00Z
   postback deliveries get dlv_…
   postback deliveries retry dlv_…";
+
+const TAIL: &str = "\
+Examples:
+  postback tail
+  postback tail --type charge.refunded --merchant mch_…
+  postback tail --json | jq -r 'select(.state == \"FAILED\").id'";
 
 const REDRIVE: &str = "\
 Examples:

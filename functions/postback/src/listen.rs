@@ -49,18 +49,24 @@ pub(crate) fn run(
 ) -> Result<ExitCode, Box<dyn Error>> {
     let agent = send::agent();
     let mut all_accepted = true;
+    let call = |path: &str, body: &Value| {
+        if arguments.once {
+            return remote.post(path, body);
+        }
+        remote.patiently(|| remote.post(path, body))
+    };
     if !arguments.once && !as_json {
         anstream::eprintln!("{DIM}waiting for what could not be pushed; Ctrl-C ends it{DIM:#}");
     }
     loop {
         let asked = json!({"limit": PAGE_ROWS, "lease_s": LEASE_S});
-        let page = remote.post("/v1/failed/claim", &asked)?;
+        let page = call("/v1/failed/claim", &asked)?;
         for item in page["data"].as_array().into_iter().flatten() {
             let answer = forward(&agent, &arguments.forward_to, item);
             let accepted = matches!(answer, Ok(200..=299));
             if accepted {
                 // One by one: if we die now, what was handed over before is not handed over again.
-                remote.post("/v1/failed/ack", &json!({"delivery_ids": [item["delivery_id"]]}))?;
+                call("/v1/failed/ack", &json!({"delivery_ids": [item["delivery_id"]]}))?;
             }
             all_accepted &= accepted;
             show(item, &answer, as_json);

@@ -15,6 +15,7 @@ mod remote;
 mod send;
 mod serve;
 mod table;
+mod tail;
 mod terminal;
 mod verify;
 mod worker;
@@ -48,6 +49,9 @@ fn main() -> ExitCode {
         }
         cli::Command::Deliveries { command, remote } => {
             with(&remote, |there| nouns::deliveries::run(there, &command, remote.json))
+        }
+        cli::Command::Tail { arguments, remote } => {
+            with(&remote, |there| tail::run(there, &arguments, remote.json))
         }
         cli::Command::Redrive { arguments, remote } => {
             with(&remote, |there| redrive::run(there, &arguments, remote.json))

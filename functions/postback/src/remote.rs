@@ -4,7 +4,10 @@
 mod profile;
 
 use std::error::Error;
+use std::thread::sleep;
+use std::time::Duration;
 
+use anstream::eprintln;
 use clap::Args;
 use postback_verify::Secret;
 use serde_json::{Value, json};
@@ -12,6 +15,7 @@ use ureq::Agent;
 use ureq::http::Request;
 
 use crate::send;
+use crate::terminal::WAITING;
 
 pub(crate) use profile::{ProfileCommand, run as run_profile};
 
@@ -20,6 +24,9 @@ const PAGE_ROWS: u32 = 100;
 
 /// Where a server is when nobody says.
 const HERE: &str = "http://127.0.0.1:8080";
+
+/// Between two calls to a server that does not answer.
+const PATIENCE: Duration = Duration::from_secs(1);
 
 /// Which server, and as whom. The names are of this struct alone: what is global here would take the
 /// place of a command's own argument of the same name.
@@ -74,6 +81,8 @@ pub(crate) enum RemoteError {
         #[source]
         source: Box<ureq::Error>,
     },
+    #[error("{url} cannot answer just now (status {status}); try again in a moment")]
+    Unavailable { url: String, status: u16 },
     #[error("{detail}{advice}")]
     Refused { detail: String, advice: &'static str },
     #[error("{url} does not answer like Postback: is it the right URL?")]
@@ -113,6 +122,32 @@ impl Remote {
 
     pub(crate) fn delete(&self, path: &str) -> Result<Value, RemoteError> {
         self.call("DELETE", path, None)
+    }
+
+    /// Does something until somebody answers, for commands that run on and on. Says once that it
+    /// waits, and once that it no longer does.
+    pub(crate) fn patiently<T>(
+        &self,
+        mut call: impl FnMut() -> Result<T, RemoteError>,
+    ) -> Result<T, RemoteError> {
+        let mut is_waiting = false;
+        loop {
+            match call() {
+                Err(RemoteError::NoAnswer { .. } | RemoteError::Unavailable { .. }) => {
+                    if !is_waiting {
+                        eprintln!("{WAITING}nobody answers at {}; waiting{WAITING:#}", self.url);
+                    }
+                    is_waiting = true;
+                    sleep(PATIENCE);
+                }
+                outcome => {
+                    if is_waiting {
+                        eprintln!("{WAITING}{} is there again{WAITING:#}", self.url);
+                    }
+                    return outcome;
+                }
+            }
+        }
     }
 
     /// The newest rows of a list, at most `limit`.
@@ -155,6 +190,9 @@ impl Remote {
             source: Box::new(source),
         })?;
         let status = answer.status().as_u16();
+        if matches!(status, 429 | 502..=504) {
+            return Err(RemoteError::Unavailable { url: self.url.clone(), status });
+        }
         let text = answer.body_mut().read_to_string().map_err(|_| not_postback())?;
         let value = if text.is_empty() { Ok(Value::Null) } else { serde_json::from_str(&text) };
         let value: Value = value.map_err(|_| not_postback())?;
