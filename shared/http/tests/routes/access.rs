@@ -1,5 +1,7 @@
 //! Who may do what: every route, with every kind of caller.
 
+use std::collections::BTreeSet;
+
 use serde_json::json;
 
 use crate::world::World;
@@ -92,4 +94,52 @@ async fn every_route_wants_the_right_key() {
     owner.client.get(&path).await.ok(200);
     world.work().await;
     assert_eq!(world.received(), 3, "the first attempt, the owner's own test and its retry");
+}
+
+/// A key with one scope opens what that scope is for, and no more.
+#[tokio::test]
+async fn every_route_wants_the_right_scope() {
+    let world = World::new();
+    let owner = world.merchant("owner").await;
+    let mut keys = Vec::new();
+    for scope in ["read", "write", "pull"] {
+        let body = json!({"name": scope, "scopes": [scope]});
+        let path = format!("/v1/merchants/{}/keys", owner.id);
+        let key = world.admin().post(&path, body).await.ok(201);
+        keys.push((scope, world.with_key(key["key"].as_str().unwrap())));
+    }
+    let of_pulling = ["/v1/account", "/v1/failed/claim", "/v1/failed/ack"];
+    for (method, template, is_merchants) in ROUTES {
+        // Of nothing that is there: a scope is asked for before anything is looked up.
+        let path = template.replace("{m}", &owner.id);
+        for (scope, client) in &keys {
+            let opens = match *scope {
+                "read" => method == "GET",
+                "write" => method != "GET",
+                _ => of_pulling.contains(&template),
+            };
+            let body = (method == "POST" || method == "PATCH").then(|| json!({}));
+            let answer = client.call(method, &path, body).await;
+            match (opens, is_merchants) {
+                (false, _) => drop(answer.refused(403, "scope_missing")),
+                (true, false) => drop(answer.refused(403, "admin_only")),
+                (true, true) => assert_ne!(answer.status, 403, "{scope}: {method} {template}"),
+            }
+        }
+    }
+}
+
+/// A route that nobody has listed here would be checked by nobody.
+#[test]
+fn no_route_is_missing() {
+    let nameless = |path: &str| {
+        let parts = path.split('/').map(|part| if part.starts_with('{') { "{}" } else { part });
+        parts.collect::<Vec<_>>().join("/")
+    };
+    let quoted = include_str!("../../src/api.rs").split('"').skip(1).step_by(2);
+    let served: BTreeSet<_> =
+        quoted.filter(|text| text.starts_with("/v1/")).map(nameless).collect();
+    let listed: BTreeSet<_> = ROUTES.iter().map(|(_, path, _)| nameless(path)).collect();
+    assert_eq!(served, listed);
+    assert!(served.len() > 20, "{served:?}");
 }
