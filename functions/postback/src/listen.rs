@@ -12,7 +12,7 @@ use base64::engine::general_purpose::STANDARD;
 use clap::Args;
 use serde_json::{Value, json};
 use ureq::Agent;
-use ureq::http::Request;
+use ureq::http::{Request, Uri};
 
 use crate::cli::duration;
 use crate::remote::Remote;
@@ -30,7 +30,7 @@ const PAGE_ROWS: u64 = 10;
 #[derive(Debug, Args)]
 pub(crate) struct ListenArguments {
     /// A server of your own
-    #[arg(long, value_name = "URL")]
+    #[arg(long, value_name = "URL", value_parser = server)]
     pub(crate) forward_to: String,
 
     /// How often to look when there was nothing more
@@ -81,6 +81,16 @@ pub(crate) fn run(
     }
 }
 
+/// What cannot be posted to is refused before anything is fetched, which would then be held.
+fn server(text: &str) -> Result<String, String> {
+    let uri: Option<Uri> = text.parse().ok();
+    let is_server = uri.is_some_and(|uri| {
+        uri.host().is_some() && matches!(uri.scheme_str(), Some("http" | "https"))
+    });
+    let rule = "must be a URL such as http://127.0.0.1:4242/hooks";
+    if is_server { Ok(text.to_owned()) } else { Err(rule.to_owned()) }
+}
+
 /// Posts an item as a push would have, and answers with the status.
 fn forward(agent: &Agent, url: &str, item: &Value) -> Result<u16, Box<dyn Error>> {
     let body = STANDARD.decode(item["body_base64"].as_str().unwrap_or_default())?;
@@ -117,5 +127,20 @@ fn show(item: &Value, answer: &Result<u16, Box<dyn Error>>, as_json: bool) {
             "{BAD}---{BAD:#}  {BOLD}{kind}{BOLD:#}  {id}  {DIM}{}; comes again in {LEASE_S} s{DIM:#}",
             error.unwrap_or_default()
         ),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::server;
+
+    #[test]
+    fn only_what_can_be_posted_to() {
+        for good in ["http://127.0.0.1:4242/hooks", "https://shop.example", "http://[::1]:1/"] {
+            assert_eq!(server(good).as_deref(), Ok(good));
+        }
+        for bad in ["", "nonsense", "127.0.0.1:4242", "/hooks", "ftp://shop.example", "http://"] {
+            assert!(server(bad).is_err(), "{bad:?}");
+        }
     }
 }

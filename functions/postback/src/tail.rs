@@ -121,12 +121,14 @@ fn show(delivery: &Value, as_json: bool) {
         "PENDING" => WAITING,
         _ => DIM,
     };
+    let at = delivery["finished_at"].as_str().or(delivery["created_at"].as_str());
     let next = match delivery["next_attempt_at"].as_str() {
         Some(time) => format!("  {DIM}next {time}{DIM:#}"),
         None => String::new(),
     };
     println!(
-        "{style}{state:<9}{style:#}  {BOLD}{}{BOLD:#}  {}  {}  try {}{next}",
+        "{DIM}{}{DIM:#}  {style}{state:<9}{style:#}  {BOLD}{}{BOLD:#}  {}  {}  try {}{next}",
+        at.unwrap_or_default(),
         text("event_type"),
         text("id"),
         text("endpoint_id"),
