@@ -5,6 +5,7 @@ use aws_sdk_dynamodb::types::AttributeValue;
 use futures_util::future::try_join_all;
 use postback_domain::delivery::{Delivery, Progress, State, Via};
 use postback_domain::ids::{DeliveryId, MerchantId};
+use postback_domain::limits::PULL_ROWS_MAX;
 use postback_domain::time::Timestamp;
 use postback_engine::ports::Unavailable;
 use postback_engine::ports::pulls::{Acknowledged, Pulls};
@@ -17,8 +18,11 @@ use crate::store::DynamoStore;
 use crate::table::{SK, in_time, unavailable};
 use crate::update::Update;
 
-/// Pages of a megabyte that are read of one list where most of it is held.
-const PAGES_MAX: usize = 4;
+/// Entries of a list that are read at once: enough for the largest claim where nothing is held, and
+/// not the megabyte that a query reads unless told, for a claim of ten.
+const PAGE_ROWS: i32 = 128;
+
+const _: () = assert!(PAGE_ROWS as usize > PULL_ROWS_MAX);
 
 impl Pulls for DynamoStore {
     async fn fetchable(
@@ -65,7 +69,9 @@ impl Pulls for DynamoStore {
 }
 
 impl DynamoStore {
-    /// The first entries of a list that are not held, with their orders.
+    /// The first entries of a list that are not held, with their orders. Looks on until there are
+    /// enough or no more; a list of which so much is held that this takes too long is an error, not
+    /// an end.
     async fn oldest(
         &self,
         list: String,
@@ -74,7 +80,7 @@ impl DynamoStore {
     ) -> Result<Vec<(String, DeliveryId)>, Unavailable> {
         let mut found = Vec::new();
         let mut start: Option<Item> = None;
-        for _ in 0..PAGES_MAX {
+        loop {
             let request = self.table.client.query().table_name(&self.table.name);
             let answer = request
                 .index_name(LISTED)
@@ -84,6 +90,7 @@ impl DynamoStore {
                 .expression_attribute_names("#held", HELD)
                 .expression_attribute_values(":list", AttributeValue::S(list.clone()))
                 .expression_attribute_values(":now", time(now))
+                .limit(PAGE_ROWS)
                 .set_exclusive_start_key(start)
                 .send()
                 .await
