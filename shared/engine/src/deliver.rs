@@ -5,7 +5,6 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use postback_domain::delivery::log::Attempt;
 use postback_domain::delivery::message::{Message, Receipt};
 use postback_domain::delivery::retry::RetryPolicy;
 use postback_domain::delivery::verdict::{Outcome, Verdict};
@@ -111,16 +110,7 @@ impl<P: Ports> Engine<P> {
         let ended_at = self.ports.clock().now();
         report(&claim, &endpoint, &answer);
         let verdict = answer.outcome.verdict(answer.retry_after);
-        let attempt = Attempt {
-            number: claim.number(),
-            round: claim.round(),
-            at: now,
-            duration_ms: u32::try_from(ended_at.since(now).as_millis()).unwrap_or(u32::MAX),
-            outcome: answer.outcome,
-            status: answer.status,
-            detail: answer.detail,
-            response_excerpt: answer.excerpt,
-        };
+        let attempt = answer.into_attempt(claim.number(), claim.round(), now, ended_at);
         let jitter = self.ports.entropy().jitter();
         let settlement = claim.finish(verdict, &policy, jitter, attempt, ended_at);
         let disposition = self.record(settlement, event.merchant_id, receipt).await?;

@@ -3,8 +3,8 @@
 //!
 //! Reading order: [`ports`] is what the engine needs from the world; [`accept`] verifies a
 //! provider's request; [`take_in`] makes it an event with its deliveries; [`deliver`] makes one
-//! attempt and records it; [`sweep`] finds what was lost; [`redrive`] reopens what was given up; [`pull`] hands
-//! it to its merchant.
+//! attempt and records it; [`sweep`] finds what was lost; [`redrive`] reopens what was given up;
+//! [`pull`] hands it to its merchant.
 //!
 //! There is no word of a table, a queue URL or a row here, and no `if aws`: what differs between
 //! the embedded store and AWS is an adapter, and every adapter passes one contract suite.

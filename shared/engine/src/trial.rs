@@ -25,16 +25,6 @@ impl<P: Ports> Engine<P> {
             at,
         };
         let answer = self.ports.sender().send(request).await;
-        let duration = self.ports.clock().now().since(at);
-        Attempt {
-            number: 0,
-            round: 0,
-            at,
-            duration_ms: u32::try_from(duration.as_millis()).unwrap_or(u32::MAX),
-            outcome: answer.outcome,
-            status: answer.status,
-            detail: answer.detail,
-            response_excerpt: answer.excerpt,
-        }
+        answer.into_attempt(0, 0, at, self.ports.clock().now())
     }
 }

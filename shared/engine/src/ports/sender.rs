@@ -4,6 +4,7 @@ use std::future::Future;
 use std::sync::Arc;
 use std::time::Duration;
 
+use postback_domain::delivery::log::Attempt;
 use postback_domain::delivery::verdict::Outcome;
 use postback_domain::endpoint::Endpoint;
 use postback_domain::event::Event;
@@ -39,6 +40,28 @@ pub struct Answer {
     /// The beginning of the answer's body, at most
     /// [`postback_domain::limits::RESPONSE_EXCERPT_BYTES_MAX`], of a failure only.
     pub excerpt: Option<String>,
+}
+
+impl Answer {
+    /// This answer as an attempt that began at `at` and has ended, for a log.
+    pub fn into_attempt(
+        self,
+        number: u8,
+        round: u32,
+        at: Timestamp,
+        ended_at: Timestamp,
+    ) -> Attempt {
+        Attempt {
+            number,
+            round,
+            at,
+            duration_ms: u32::try_from(ended_at.since(at).as_millis()).unwrap_or(u32::MAX),
+            outcome: self.outcome,
+            status: self.status,
+            detail: self.detail,
+            response_excerpt: self.excerpt,
+        }
+    }
 }
 
 /// Calls merchants. Answers within the endpoint's timeout, always.
