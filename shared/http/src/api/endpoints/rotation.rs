@@ -9,7 +9,7 @@ use axum::response::Response;
 use postback_domain::endpoint::{Endpoint, EndpointSecret};
 use postback_domain::ids::EndpointId;
 use postback_domain::limits::{SECRETS_PER_ENDPOINT_MAX, SIGNING_OVERLAP, SIGNING_OVERLAP_MAX};
-use postback_domain::rotation::{Rotation, RotationError};
+use postback_domain::rotation::Rotation;
 use postback_domain::signing::SigningSecret;
 use postback_domain::time::Timestamp;
 use postback_engine::ports::catalog::Catalog;
@@ -20,7 +20,7 @@ use crate::api::auth::{Caller, scoped};
 use crate::api::change::change;
 use crate::api::input::{Body, Ids, Query};
 use crate::api::seed::Seed;
-use crate::api::sources::secrets::refused;
+use crate::api::sources::secrets::outcome;
 use crate::api::values::whole;
 use crate::api::{Api, ApiPorts};
 use crate::edge;
@@ -70,18 +70,13 @@ pub(crate) async fn rotate<P: ApiPorts>(
     Ok(edge::json(StatusCode::OK, &view))
 }
 
-/// A secret that is there already is our own work if the request is carried out again.
 fn apply(
     endpoint: &mut Endpoint,
     rotation: Rotation<SigningSecret>,
     seed: &Seed,
 ) -> Result<(), Problem> {
     let owner = endpoint.next_owner();
-    match rotation.apply(&mut endpoint.secrets, owner, seed.at()) {
-        Ok(()) => {}
-        Err(RotationError::Known(_)) if seed.is_again() => {}
-        Err(error) => return Err(refused(error)),
-    }
+    outcome(rotation.apply(&mut endpoint.secrets, owner, seed.at()), seed)?;
     endpoint.revision = endpoint.revision.saturating_add(1);
     Ok(())
 }

@@ -10,8 +10,7 @@ use postback_domain::delivery::log::Attempt;
 use postback_domain::delivery::verdict::Outcome;
 use postback_domain::endpoint::AttemptTimeout;
 use postback_domain::event::{Event, EventType, ProviderEventId};
-use postback_domain::ids::EndpointId;
-use postback_domain::ids::{EventId, MerchantId, SourceId};
+use postback_domain::ids::{EndpointId, EventId, MerchantId, SourceId};
 use postback_domain::limits::TRIAL_TIMEOUT;
 use postback_engine::ports::catalog::Catalog;
 use postback_engine::ports::history::PageRequest;
@@ -30,6 +29,10 @@ use crate::problem::Problem;
 
 /// The type of a test that does not say.
 const TYPE: &str = "postback.test";
+
+/// Sources whose providers may lend a sample, the newest ones. Who has more of them still gets a
+/// test, of our own making if need be.
+const SOURCES_LOOKED_AT: usize = 50;
 
 /// How a test went.
 #[derive(Serialize)]
@@ -120,6 +123,3 @@ impl<P: ApiPorts> Api<P> {
         })
     }
 }
-
-/// More than a merchant has.
-const SOURCES_LOOKED_AT: usize = 50;

@@ -109,21 +109,25 @@ pub(crate) async fn delete<P: ApiPorts>(
     Ok(StatusCode::NO_CONTENT.into_response())
 }
 
-/// A secret that is there already is our own work if the request is carried out again.
 fn rotate(source: &mut Source, rotation: Rotation<Secret>, seed: &Seed) -> Result<(), Problem> {
     let fits = source.scheme.scheme().check_secret(&rotation.secret);
     fits.map_err(|error| Problem::invalid("secret", error))?;
     let owner = source.next_owner();
-    match rotation.apply(&mut source.secrets, owner, seed.at()) {
-        Ok(()) => {}
-        Err(RotationError::Known(_)) if seed.is_again() => {}
-        Err(error) => return Err(refused(error)),
-    }
+    outcome(rotation.apply(&mut source.secrets, owner, seed.at()), seed)?;
     source.revision = source.revision.saturating_add(1);
     Ok(())
 }
 
-pub(crate) fn refused(error: RotationError) -> Problem {
+/// What a rotation answers. A secret that is there already is our own work if the request is carried
+/// out again.
+pub(crate) fn outcome(rotated: Result<(), RotationError>, seed: &Seed) -> Result<(), Problem> {
+    match rotated {
+        Err(RotationError::Known(_)) if seed.is_again() => Ok(()),
+        rotated => rotated.map_err(refused),
+    }
+}
+
+fn refused(error: RotationError) -> Problem {
     match error {
         RotationError::Unknown => Problem::NotFound("secret"),
         RotationError::Known(_) => Problem::conflict("secret_known", error),
