@@ -61,7 +61,8 @@ pub(crate) fn run(
     loop {
         let asked = json!({"limit": PAGE_ROWS, "lease_s": LEASE_S});
         let page = call("/v1/failed/claim", &asked)?;
-        for item in page["data"].as_array().into_iter().flatten() {
+        let items = page["data"].as_array().map(Vec::as_slice).unwrap_or_default();
+        for item in items {
             let answer = forward(&agent, &arguments.forward_to, item);
             let accepted = matches!(answer, Ok(200..=299));
             if accepted {
@@ -71,7 +72,8 @@ pub(crate) fn run(
             all_accepted &= accepted;
             show(item, &answer, as_json);
         }
-        if page["has_more"] == true {
+        // What is said to be more and cannot be had is held by somebody else for now.
+        if page["has_more"] == true && !items.is_empty() {
             continue;
         }
         if arguments.once {

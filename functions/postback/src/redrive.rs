@@ -57,7 +57,10 @@ pub(crate) fn run(
                 sleep(Duration::from_secs(1));
             }
             let these = json!({"delivery_ids": some, "dry_run": false});
-            let answer = remote.post(PATH, &these)?;
+            let answer = remote.post(PATH, &these).map_err(|error| {
+                let (done, all) = (reopened.len(), ids.len());
+                format!("{error}\n  {done} of {all} were reopened; run it again for the others")
+            })?;
             reopened.extend(answer["delivery_ids"].as_array().cloned().unwrap_or_default());
             if stderr().is_terminal() {
                 anstream::eprintln!("{DIM}{} of {} reopened{DIM:#}", reopened.len(), ids.len());

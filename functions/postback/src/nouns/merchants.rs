@@ -35,6 +35,9 @@ pub(crate) enum MerchantsCommand {
     Keys {
         /// Its id
         id: String,
+        /// How many
+        #[arg(long, default_value_t = ROWS)]
+        limit: u32,
     },
     /// Add a key; it is shown once
     AddKey {
@@ -42,7 +45,7 @@ pub(crate) enum MerchantsCommand {
         id: String,
         /// What the key is for
         name: String,
-        /// What it may do: read, write; both if not given
+        /// What it may do: read, write, pull; read and write if not given
         #[arg(long, value_delimiter = ',')]
         scopes: Vec<String>,
         /// Until when it is good, RFC 3339
@@ -84,8 +87,8 @@ pub(crate) fn run(
             ];
             Ok(show_object(&remote.post("/v1/merchants", &body(&fields))?, as_json))
         }
-        MerchantsCommand::Keys { id } => {
-            let rows = remote.list(&format!("/v1/merchants/{id}/keys"), &[], ROWS)?;
+        MerchantsCommand::Keys { id, limit } => {
+            let rows = remote.list(&format!("/v1/merchants/{id}/keys"), &[], *limit)?;
             let columns = [
                 ("ID", "id"),
                 ("NAME", "name"),
