@@ -52,9 +52,14 @@ impl Deliveries for DynamoStore {
                 );
             }
         };
-        let Delivery { id, event_id, endpoint_id, round, tries, .. } = delivery::delivery(&row)?;
+        let Delivery { id, event_id, endpoint_id, round, tries, progress, .. } =
+            delivery::delivery(&row)?;
         let Some(endpoint_id) = endpoint_id else { return Ok(Claiming::Overtaken) };
-        let claim = Claim::won(id, round, tries, lease);
+        let shelved = match progress {
+            Progress::Pending { shelved, .. } => shelved,
+            _ => None,
+        };
+        let claim = Claim::won(id, round, tries, lease).of_shelved(shelved);
         Ok(Claiming::Claimed(Claimed { claim, event_id, endpoint_id }))
     }
 
@@ -70,9 +75,9 @@ impl Deliveries for DynamoStore {
         &self,
         id: DeliveryId,
         from_round: Option<u32>,
-        now: Timestamp,
+        due_at: Timestamp,
     ) -> Result<Reopening, Unavailable> {
-        in_time(self.reopen_now(id, from_round, now)).await
+        in_time(self.reopen_now(id, from_round, due_at)).await
     }
 
     async fn wake(
@@ -156,7 +161,7 @@ impl DynamoStore {
         &self,
         id: DeliveryId,
         from_round: Option<u32>,
-        now: Timestamp,
+        due_at: Timestamp,
     ) -> Result<Reopening, Unavailable> {
         loop {
             let Some(row) = self.table.get(&keys::delivery(id)).await? else {
@@ -167,10 +172,11 @@ impl DynamoStore {
             if moved_on || matches!(delivery.progress, Progress::Pending { .. }) {
                 return Ok(Reopening::StillPending);
             }
-            let Some(reopened) = delivery.reopened(now) else {
+            let Some(reopened) = delivery.reopened(due_at) else {
                 return Ok(Reopening::NothingToSend);
             };
-            let update = standing(&reopened, now)
+            // It is owed, so it stays.
+            let update = standing(&reopened, due_at)
                 .remove(HELD)
                 .set(LOG, texts(shortened(delivery::log(&row)?).iter().map(delivery::log_line)))
                 .if_is(STATE, text(delivery.state().as_str()))

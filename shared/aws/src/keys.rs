@@ -19,11 +19,12 @@
 //! | `work` | `failed#` shard | opened, id | FAILED deliveries: the operator acts |
 //! | `listed` | merchant `#` shard | opened, id | events of a merchant |
 //! | `listed` | merchant `#failed#` shard | opened, id | its FAILED deliveries |
+//! | `listed` | merchant `#shelf#` shard | opened, id | its PENDING deliveries that wait to be fetched |
 //! | `listed` | merchant `#not_apply#` shard | opened, id | its NOT_APPLY rows |
 //!
 //! A partition takes 1,000 write units a second, so nothing that grows with traffic is one.
 
-use postback_domain::delivery::{Delivery, State};
+use postback_domain::delivery::{Delivery, Progress, State};
 use postback_domain::idempotency::RecordId;
 use postback_domain::ids::{DeliveryId, EventId, MerchantId};
 use postback_domain::time::Timestamp;
@@ -112,10 +113,18 @@ pub(crate) fn merchant_of_list(list: &str) -> Option<MerchantId> {
     list.split('#').next()?.parse().ok()
 }
 
-/// The list that a delivery is in for the state that it is in, where states have one.
-pub(crate) fn ended_list_of(delivery: &Delivery, state: State) -> Option<String> {
+/// The list that a delivery is in as it stands, where there is one.
+pub(crate) fn list_of(delivery: &Delivery) -> Option<String> {
     let shard = delivery.id.as_bytes()[15] % LIST_SHARDS;
-    ended_list(delivery.merchant_id, state, shard)
+    match delivery.progress {
+        Progress::Pending { shelved: Some(_), .. } => Some(shelf(delivery.merchant_id, shard)),
+        _ => ended_list(delivery.merchant_id, delivery.state(), shard),
+    }
+}
+
+/// The list of what waits for a merchant to fetch it.
+pub(crate) fn shelf(merchant: MerchantId, shard: u8) -> String {
+    format!("{merchant}#shelf#{shard}")
 }
 
 pub(crate) fn ended_list(merchant: MerchantId, state: State, shard: u8) -> Option<String> {

@@ -1,4 +1,4 @@
-//! FAILED deliveries as their merchant fetches them. A hold is an attribute of the row, which the
+//! What was given up, and what is shelved, as its merchant fetches it. A hold is an attribute of the row, which the
 //! `listed` index has as well, so that what is held is not read again and again.
 
 use aws_sdk_dynamodb::types::AttributeValue;
@@ -13,7 +13,7 @@ use postback_engine::ports::pulls::{Acknowledged, Pulls};
 use crate::deliveries::{Changed, standing};
 use crate::item::{Item, Reader, number, text, time};
 use crate::keys::{self, LIST, LIST_ORDER, LIST_SHARDS, LISTED};
-use crate::rows::delivery::{self, HELD, ROUND, STATE};
+use crate::rows::delivery::{self, HELD, ROUND, SHELVED, STATE};
 use crate::store::DynamoStore;
 use crate::table::{SK, in_time, unavailable};
 use crate::update::Update;
@@ -32,8 +32,10 @@ impl Pulls for DynamoStore {
         now: Timestamp,
     ) -> Result<Vec<DeliveryId>, Unavailable> {
         in_time(async {
-            let lists = (0..LIST_SHARDS)
-                .filter_map(|shard| keys::ended_list(merchant, State::Failed, shard));
+            let lists = (0..LIST_SHARDS).flat_map(|shard| {
+                let failed = keys::ended_list(merchant, State::Failed, shard);
+                failed.into_iter().chain([keys::shelf(merchant, shard)])
+            });
             let found = try_join_all(lists.map(|list| self.oldest(list, limit, now))).await?;
             let mut entries: Vec<_> = found.into_iter().flatten().collect();
             entries.sort();
@@ -50,7 +52,7 @@ impl Pulls for DynamoStore {
     ) -> Result<Option<Delivery>, Unavailable> {
         let update = Update::default()
             .set(HELD, time(until))
-            .if_is(STATE, text(State::Failed.as_str()))
+            .if_is_or_there(STATE, text(State::Failed.as_str()), SHELVED)
             .if_absent_or_at_most(HELD, time(now));
         match in_time(self.change(id, update)).await? {
             Changed::To(row) => Ok(Some(delivery::delivery(&row)?)),
@@ -126,15 +128,17 @@ impl DynamoStore {
             }
             match delivery.progress {
                 Progress::Success { .. } => return Ok(Acknowledged::AlreadyEnded),
-                Progress::Pending { .. } => return Ok(Acknowledged::Pending),
+                Progress::Pending { shelved: None, .. } => return Ok(Acknowledged::Pending),
                 Progress::NotApply { .. } => return Ok(Acknowledged::Unknown),
-                Progress::Failed { .. } => {}
+                Progress::Failed { .. } | Progress::Pending { shelved: Some(_), .. } => {}
             }
+            let before = delivery.state();
             let progress = Progress::Success { at: now, via: Via::Pull };
             let ended = Delivery { progress, ..delivery };
             let update = standing(&ended, now.plus(self.retention))
                 .remove(HELD)
-                .if_is(STATE, text(State::Failed.as_str()))
+                .if_is_or_there(STATE, text(State::Failed.as_str()), SHELVED)
+                .if_is(STATE, text(before.as_str()))
                 .if_is(ROUND, number(ended.round));
             if let Changed::To(_) = self.change(id, update).await? {
                 return Ok(Acknowledged::Ended);

@@ -61,6 +61,14 @@ impl Update {
         self
     }
 
+    /// Only if the attribute is this, or another one is there at all.
+    pub(crate) fn if_is_or_there(mut self, name: &str, value: AttributeValue, other: &str) -> Self {
+        let (name_is, other) = (self.name(name), self.name(other));
+        self.condition.push(format!("({name_is} = :or_{name} OR attribute_exists({other}))"));
+        self.values.insert(format!(":or_{name}"), value);
+        self
+    }
+
     /// Only if the attribute is not there, or is at most this.
     pub(crate) fn if_absent_or_at_most(mut self, name: &str, value: AttributeValue) -> Self {
         let placeholder = self.name(name);

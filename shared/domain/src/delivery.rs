@@ -6,6 +6,8 @@
 //!                        │ 2xx ──► SUCCESS                             │
 //!                        │ else, tries left ───────────────────────────┘
 //!                        └ last try, or gone ──► FAILED ──reopen──► PENDING, round + 1
+//! PENDING, shelved: its endpoint fetches, so nobody sends it ── fetched ──► SUCCESS
+//!                                                            └ never ────► FAILED
 //! NOT_APPLY: no endpoint wanted the event
 //! ```
 //!
@@ -26,7 +28,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::event::{Event, EventType, Plan};
 use crate::ids::{DeliveryId, EndpointId, EventId, MerchantId};
-use crate::limits::{CLOCK_DRIFT_MAX, OWN_FAULT_WAIT, PARKED_RECHECK};
+use crate::limits::{CLOCK_DRIFT_MAX, OWN_FAULT_WAIT, PARKED_RECHECK, SHELVED_MAX};
 use crate::time::Timestamp;
 use log::Attempt;
 use message::MessageId;
@@ -65,6 +67,8 @@ pub enum Progress {
         due_at: Timestamp,
         /// Set while an attempt is being made, and left behind by a worker that died.
         lease: Option<Lease>,
+        /// Until when it waits for its merchant to fetch it, if that is how it goes out.
+        shelved: Option<Timestamp>,
     },
     /// Done.
     Success {
@@ -122,6 +126,8 @@ pub enum FailedReason {
     TriesUsed,
     /// The endpoint answered 410, or was deleted.
     EndpointGone,
+    /// The merchant, whose endpoint is not called, has not fetched it in [`SHELVED_MAX`].
+    NotFetched,
 }
 
 /// A hold on a delivery while one attempt is made. Its end is later than that of every lease
@@ -150,6 +156,7 @@ pub struct Fence {
 pub struct Claim {
     delivery: DeliveryId,
     fence: Fence,
+    shelved: Option<Timestamp>,
 }
 
 /// How an attempt ended, ready to be recorded in one conditional write.
@@ -185,6 +192,11 @@ pub enum Next {
         /// Until when.
         due_at: Timestamp,
     },
+    /// Waits to be fetched.
+    Shelve {
+        /// Until when.
+        until: Timestamp,
+    },
     /// Is given up.
     Failed {
         /// When.
@@ -213,7 +225,7 @@ impl Delivery {
             return vec![row(None, Progress::NotApply { at: now })];
         }
         let due_at = lease.map_or(now, |lease| lease.until);
-        let pending = || Progress::Pending { due_at, lease };
+        let pending = || Progress::Pending { due_at, lease, shelved: None };
         plan.0.iter().map(|endpoint| row(Some(*endpoint), pending())).collect()
     }
 
@@ -237,10 +249,10 @@ impl Delivery {
         }
     }
 
-    /// A fresh round for a delivery that has ended, due now. `None` for one that is still owed, or
-    /// that is owed to nobody: there is nothing to send again.
+    /// A fresh round for a delivery that has ended, due at this time. `None` for one that is still
+    /// owed, or that is owed to nobody: there is nothing to send again.
     #[must_use]
-    pub fn reopened(&self, now: Timestamp) -> Option<Self> {
+    pub fn reopened(&self, due_at: Timestamp) -> Option<Self> {
         let ended = match self.progress {
             Progress::Success { .. } | Progress::Failed { .. } => true,
             Progress::Pending { .. } | Progress::NotApply { .. } => false,
@@ -248,7 +260,7 @@ impl Delivery {
         (ended && self.endpoint_id.is_some()).then(|| Self {
             round: self.round.saturating_add(1),
             tries: 0,
-            progress: Progress::Pending { due_at: now, lease: None },
+            progress: Progress::Pending { due_at, lease: None, shelved: None },
             ..self.clone()
         })
     }
@@ -257,7 +269,13 @@ impl Delivery {
 impl Claim {
     /// The claim that the write of `lease` won. Only a store that has made that write may say so.
     pub fn won(delivery: DeliveryId, round: u32, tries: u8, lease: Lease) -> Self {
-        Self { delivery, fence: Fence { round, tries, lease } }
+        Self { delivery, fence: Fence { round, tries, lease }, shelved: None }
+    }
+
+    /// The claim of a delivery that waits to be fetched until then.
+    #[must_use]
+    pub fn of_shelved(self, until: Option<Timestamp>) -> Self {
+        Self { shelved: until, ..self }
     }
 
     /// Which delivery.
@@ -312,6 +330,20 @@ impl Claim {
     /// Gives the delivery back because its endpoint is off. Uses no try.
     pub fn park(self, now: Timestamp) -> Settlement {
         self.without_a_try(Next::Wait { due_at: now.plus(PARKED_RECHECK) })
+    }
+
+    /// Leaves the delivery for its merchant to fetch, because its endpoint is not called. One that
+    /// was left so and that nobody has come for in time is given up: what is owed must end, and be
+    /// heard of. Uses no try.
+    pub fn shelve(self, now: Timestamp) -> Settlement {
+        let next = match self.shelved {
+            Some(until) if until <= now => {
+                Next::Failed { at: now, reason: FailedReason::NotFetched }
+            }
+            Some(until) => Next::Shelve { until },
+            None => Next::Shelve { until: now.plus(SHELVED_MAX) },
+        };
+        self.without_a_try(next)
     }
 
     /// Gives the delivery back, due at once, because there is no time left for an attempt. Uses no

@@ -1,4 +1,4 @@
-//! A merchant's URL: which events it wants, how it is called, and whether it may be.
+//! Where a merchant's events go: which of them, how they get there, and whether they may.
 
 mod filter;
 mod headers;
@@ -19,15 +19,15 @@ use crate::signing::SigningSecret;
 use crate::text::Label;
 use crate::time::Timestamp;
 
-/// A merchant's URL and how to call it.
+/// A place for a merchant's events, and how they get there.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Endpoint {
     /// Drawn at random.
     pub id: EndpointId,
     /// Whose it is.
     pub merchant_id: MerchantId,
-    /// Where events are posted.
-    pub url: EndpointUrl,
+    /// How events get there.
+    pub kind: Kind,
     /// Any of them may match.
     pub event_types: Vec<EventFilter>,
     /// For people.
@@ -67,10 +67,32 @@ impl Endpoint {
         self.event_types.iter().any(|filter| filter.takes(event_type))
     }
 
+    /// Where events are posted, if they are.
+    pub fn url(&self) -> Option<&EndpointUrl> {
+        match &self.kind {
+            Kind::Push(url) => Some(url),
+            Kind::Pull => None,
+        }
+    }
+
+    /// Whether its merchant fetches what is owed to it.
+    pub fn is_pull(&self) -> bool {
+        matches!(self.kind, Kind::Pull)
+    }
+
     /// Whether it may be called.
     pub fn is_enabled(&self) -> bool {
         matches!(self.switch, Switch::On)
     }
+}
+
+/// How events get to an endpoint.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Kind {
+    /// We post them to a URL.
+    Push(EndpointUrl),
+    /// The merchant fetches them; nobody is called.
+    Pull,
 }
 
 /// Whether an endpoint may be called. Deliveries to one that is off wait without using tries.

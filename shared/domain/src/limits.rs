@@ -136,6 +136,11 @@ pub const PULL_HOLD: Duration = Duration::from_secs(5 * 60);
 /// The longest hold that can be asked for.
 pub const PULL_HOLD_MAX: Duration = Duration::from_secs(3600);
 
+/// How long a delivery waits for a merchant whose endpoint is not called but who fetches. Then it is
+/// given up like any other: in the dead-letter queue, in a metric, and to be fetched as before.
+/// Shorter than the shortest retention of events, which is a week.
+pub const SHELVED_MAX: Duration = Duration::from_secs(3 * 24 * 3600);
+
 /// How long the test of an endpoint may take: the answer must be there before API Gateway hangs up.
 pub const TRIAL_TIMEOUT: Duration = Duration::from_secs(20);
 

@@ -66,10 +66,10 @@ impl Deliveries for EmbeddedStore {
         &self,
         id: DeliveryId,
         from_round: Option<u32>,
-        now: Timestamp,
+        due_at: Timestamp,
     ) -> Result<Reopening, Unavailable> {
         self.writer
-            .write(Kind::Promise, move |connection| reopen(connection, id, from_round, now))
+            .write(Kind::Promise, move |connection| reopen(connection, id, from_round, due_at))
             .await
     }
 
@@ -130,8 +130,8 @@ fn settle(
     };
     let fence = settlement.fence;
     let line = settlement.attempt.as_ref().map(log_line).transpose()?;
-    let (mut due_at, mut finished_at, mut via, mut reason, mut ended_by) =
-        (None, None, None, None, None);
+    let (mut due_at, mut shelved) = (None, None);
+    let (mut finished_at, mut via, mut reason, mut ended_by) = (None, None, None, None);
     let state = match settlement.next {
         Next::Success { at } => {
             finished_at = Some(at);
@@ -140,6 +140,10 @@ fn settle(
         }
         Next::Retry { due_at: at } | Next::Wait { due_at: at } => {
             due_at = Some(at);
+            "PENDING"
+        }
+        Next::Shelve { until } => {
+            (due_at, shelved) = (Some(until), Some(until));
             "PENDING"
         }
         Next::Failed { at, reason: why } => {
@@ -153,7 +157,8 @@ fn settle(
         .prepare_cached(
             "UPDATE deliveries
              SET state = ?1, tries = ?2, due_at = ?3, lease_until = NULL, finished_at = ?4,
-                 via = ?5, failed_reason = ?6, ended_by = ?7, attempt_log = attempt_log || ?8
+                 via = ?5, failed_reason = ?6, ended_by = ?7, attempt_log = attempt_log || ?8,
+                 shelved_until = ?13
              WHERE seq = ?9 AND state = 'PENDING' AND round = ?10 AND tries = ?11
                AND lease_until = ?12",
         )?
@@ -170,6 +175,7 @@ fn settle(
             fence.round,
             fence.tries,
             fence.lease.until.as_millis(),
+            shelved.map(Timestamp::as_millis),
         ])?;
     Ok(if changed == 1 { Settled::Recorded } else { Settled::Overtaken })
 }
@@ -178,14 +184,14 @@ fn reopen(
     connection: &Connection,
     id: DeliveryId,
     from_round: Option<u32>,
-    now: Timestamp,
+    due_at: Timestamp,
 ) -> Result<Reopening> {
     let Some((seq, delivery)) = read(connection, id)? else { return Ok(Reopening::Unknown) };
     let moved_on = from_round.is_some_and(|round| round != delivery.round);
     if moved_on || matches!(delivery.progress, Progress::Pending { .. }) {
         return Ok(Reopening::StillPending);
     }
-    let Some(reopened) = delivery.reopened(now) else { return Ok(Reopening::NothingToSend) };
+    let Some(reopened) = delivery.reopened(due_at) else { return Ok(Reopening::NothingToSend) };
     connection
         .prepare_cached(
             "UPDATE deliveries
@@ -198,7 +204,7 @@ fn reopen(
             seq,
             reopened.round,
             reopened.tries,
-            now.as_millis(),
+            due_at.as_millis(),
             shortened_log(connection, seq)?,
         ])?;
     Ok(Reopening::Reopened(Message {
@@ -230,7 +236,7 @@ fn wake(
             "UPDATE deliveries SET due_at = ?2
              WHERE seq IN (SELECT seq FROM deliveries
                            WHERE state = 'PENDING' AND due_at > ?2 AND lease_until IS NULL
-                             AND endpoint_id = ?1
+                             AND shelved_until IS NULL AND endpoint_id = ?1
                            ORDER BY due_at LIMIT ?3)
              RETURNING id, merchant_id, round, tries",
         )?

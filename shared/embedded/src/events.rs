@@ -93,7 +93,7 @@ fn admit(
 
 fn insert(connection: &Connection, seq: i64, delivery: &Delivery) -> Result<()> {
     let (due_at, lease_until) = match delivery.progress {
-        Progress::Pending { due_at, lease } => {
+        Progress::Pending { due_at, lease, .. } => {
             (Some(due_at.as_millis()), lease.map(|lease| lease.until.as_millis()))
         }
         _ => (None, None),

@@ -17,8 +17,8 @@ use serde::de::DeserializeOwned;
 
 /// The columns that [`delivery`] reads.
 pub(crate) const DELIVERY_COLUMNS: &str = "id, event_id, merchant_id, endpoint_id, event_type, \
-     created_at, state, round, tries, due_at, lease_until, finished_at, via, failed_reason, \
-     ended_by, seq";
+     created_at, state, round, tries, due_at, lease_until, shelved_until, finished_at, via, \
+     failed_reason, ended_by, seq";
 
 /// Reads the columns of [`DELIVERY_COLUMNS`].
 pub(crate) fn delivery(row: &Row<'_>) -> Result<Delivery> {
@@ -27,6 +27,7 @@ pub(crate) fn delivery(row: &Row<'_>) -> Result<Delivery> {
         State::Pending => Progress::Pending {
             due_at: time(row, "due_at")?,
             lease: optional_time(row, "lease_until")?.map(|until| Lease { until }),
+            shelved: optional_time(row, "shelved_until")?,
         },
         State::Success => Progress::Success { at: finished()?, via: word::<Via>(row, "via")? },
         State::Failed => Progress::Failed {

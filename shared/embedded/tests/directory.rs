@@ -33,7 +33,7 @@ async fn a_second_start_goes_on_where_the_first_ended() {
     let store = open(directory.path()).unwrap();
     assert_eq!(store.setting("name").await.unwrap().as_deref(), Some(&b"value"[..]));
     let delivery = store.read_delivery(claim.delivery()).await.unwrap().unwrap().delivery;
-    let due_now = Progress::Pending { due_at: at(5), lease: None };
+    let due_now = Progress::Pending { due_at: at(5), lease: None, shelved: None };
     assert_eq!(delivery.progress, due_now, "the lease ended with the process that held it");
     assert_eq!(store.due(0, at(6), 10).await.unwrap().len(), 1);
 }

@@ -88,6 +88,9 @@ impl<P: Ports> Engine<P> {
         let Some(endpoint) = self.ports.store().endpoint(endpoint_id).await? else {
             return self.record(claim.endpoint_gone(now), event.merchant_id, receipt).await;
         };
+        if endpoint.is_pull() {
+            return self.record(claim.shelve(now), event.merchant_id, receipt).await;
+        }
         if !endpoint.is_enabled() {
             return self.record(claim.park(now), event.merchant_id, receipt).await;
         }
@@ -138,7 +141,8 @@ impl<P: Ports> Engine<P> {
                 Ok(Disposition::Done)
             }
             Settled::Recorded => match next {
-                Next::Success { .. } => Ok(Disposition::Done),
+                // Nobody is coming for what is shelved but its merchant; the sweep, at the end.
+                Next::Success { .. } | Next::Shelve { .. } => Ok(Disposition::Done),
                 Next::Failed { reason, .. } => {
                     tracing::error!(delivery.id = %delivery, reason = reason_word(reason), "{delivery} is FAILED");
                     if has_receipt {
@@ -232,6 +236,7 @@ fn reason_word(reason: FailedReason) -> &'static str {
     match reason {
         FailedReason::TriesUsed => "tries_used",
         FailedReason::EndpointGone => "endpoint_gone",
+        FailedReason::NotFetched => "not_fetched",
     }
 }
 

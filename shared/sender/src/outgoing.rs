@@ -32,6 +32,9 @@ static NAMES: [HeaderName; 9] = [
 /// our fault and no try.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum Unsendable {
+    /// The endpoint is not called.
+    #[error("the endpoint has no url")]
+    NoUrl,
     /// A URL that is none for HTTP.
     #[error("url cannot be requested")]
     Url(#[source] InvalidUri),
@@ -43,9 +46,10 @@ pub(crate) enum Unsendable {
 /// The request as it will be on the wire.
 pub(crate) fn build(request: &sender::Request) -> Result<Request<Full<Bytes>>, Unsendable> {
     let sender::Request { event, endpoint, delivery, number, at } = request;
+    let url = endpoint.url().ok_or(Unsendable::NoUrl)?;
     let ours = push::headers(event, endpoint, *delivery, *number, *at);
     let mut headers = HeaderMap::with_capacity(ours.len() + 3);
-    headers.insert(HOST, host(&endpoint.url)?);
+    headers.insert(HOST, host(url)?);
     headers.insert(USER_AGENT, USER_AGENT_VALUE);
     // Said here, because the client leaves it out of a request without a body, and RFC 9110 §8.6
     // asks for it in a POST all the same.
@@ -62,7 +66,7 @@ pub(crate) fn build(request: &sender::Request) -> Result<Request<Full<Bytes>>, U
 
     let mut outgoing = Request::new(Full::new(event.body.clone()));
     *outgoing.method_mut() = Method::POST;
-    *outgoing.uri_mut() = Uri::try_from(endpoint.url.as_str()).map_err(Unsendable::Url)?;
+    *outgoing.uri_mut() = Uri::try_from(url.as_str()).map_err(Unsendable::Url)?;
     *outgoing.headers_mut() = headers;
     Ok(outgoing)
 }

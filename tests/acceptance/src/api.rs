@@ -197,7 +197,13 @@ impl Merchant {
     #[track_caller]
     pub fn endpoint_at(&self, url: &str, mut settings: Value) -> Endpoint {
         settings["url"] = json!(url);
-        let endpoint = self.api.post("/v1/endpoints", &settings).ok();
+        self.endpoint_of(&settings)
+    }
+
+    /// Adds an endpoint of these settings.
+    #[track_caller]
+    pub fn endpoint_of(&self, settings: &Value) -> Endpoint {
+        let endpoint = self.api.post("/v1/endpoints", settings).ok();
         Endpoint { id: text(&endpoint, "id"), secret: text(&endpoint, "secret") }
     }
 

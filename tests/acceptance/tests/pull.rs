@@ -114,3 +114,28 @@ fn a_claim_is_held_and_a_push_in_between_wins() {
     assert_eq!(acked["acknowledged"], json!([id]));
     assert_eq!(merchant.read_delivery(&id)["via"], "push");
 }
+
+/// A merchant without a URL gets everything by fetching it.
+#[test]
+fn an_endpoint_may_be_there_to_be_pulled() {
+    let stack = Stack::up();
+    let merchant = stack.merchant();
+    let endpoint = merchant.endpoint_of(&json!({"kind": "pull", "event_types": ["charge.*"]}));
+    let source = merchant.source(Provider::Stripe);
+    source.deliver("evt_1", "charge.refunded");
+    source.deliver("evt_2", "payout.paid");
+    let api = &merchant.api;
+    let item = eventually("it is fetched", || {
+        items(&claim(api, 10)).pop().ok_or_else(|| "nothing to fetch".to_owned())
+    });
+    let webhook = webhook::verify(&as_push(&item), &endpoint.secret);
+    assert_eq!((webhook.attempt, &*webhook.provider_event_id), (1, "evt_1"));
+    let id = text(&item, "delivery_id");
+    assert_eq!(merchant.read_delivery(&id)["state"], "PENDING");
+    let acked = api.post("/v1/failed/ack", &json!({"delivery_ids": [id]})).ok();
+    assert_eq!(acked["acknowledged"], json!([id]));
+    let delivery = merchant.read_delivery(&id);
+    assert_eq!((&delivery["state"], &delivery["via"]), (&json!("SUCCESS"), &json!("pull")));
+    eventually("nothing is left to tell", || tells(api, false));
+    assert_eq!(merchant.deliveries_of("evt_2")[0]["state"], "NOT_APPLY");
+}

@@ -94,6 +94,8 @@ macro_rules! suite {
             fetchers_get_disjoint_shares,
             what_is_not_acknowledged_comes_back,
             an_acknowledgement_ends_it_via_pull,
+            what_is_shelved_can_be_fetched,
+            what_nobody_fetches_is_given_up,
             only_its_merchant_acknowledges,
             a_push_in_between_wins,
             a_receipt_that_comes_late_leaves_the_hold,

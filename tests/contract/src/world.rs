@@ -9,7 +9,7 @@ use postback_domain::delivery::retry::{Jitter, RetryPolicy};
 use postback_domain::delivery::verdict::{Outcome, Verdict};
 use postback_domain::delivery::{Claim, Lease};
 use postback_domain::endpoint::{
-    AttemptTimeout, Destinations, Endpoint, EndpointSecret, EndpointUrl, Switch,
+    AttemptTimeout, Destinations, Endpoint, EndpointSecret, EndpointUrl, Kind, Switch,
 };
 use postback_domain::event::{Event, EventType, Plan, ProviderEventId};
 use postback_domain::ids::{DeliveryId, EndpointId, EventId, KeyId, MerchantId, SourceId};
@@ -186,7 +186,7 @@ pub fn endpoint(number: u128) -> Endpoint {
     Endpoint {
         id: end(number),
         merchant_id: MERCHANT,
-        url: EndpointUrl::parse(&url, Destinations::PublicHttps).unwrap(),
+        kind: Kind::Push(EndpointUrl::parse(&url, Destinations::PublicHttps).unwrap()),
         event_types: vec!["*".parse().unwrap()],
         description: None,
         switch: Switch::On,

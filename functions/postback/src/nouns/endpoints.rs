@@ -29,7 +29,11 @@ pub(crate) enum EndpointsCommand {
     /// Add one; its signing secret is shown once
     Create {
         /// Where events are posted
-        url: String,
+        #[arg(required_unless_present = "pull")]
+        url: Option<String>,
+        /// Call nobody: the merchant fetches what it is owed, as `postback listen` does
+        #[arg(long, conflicts_with = "url")]
+        pull: bool,
         /// Which events it wants, such as charge.*; every one if not given
         #[arg(long, value_delimiter = ',', value_name = "TYPES")]
         event_types: Vec<String>,
@@ -81,6 +85,9 @@ pub(crate) fn run(
             let mut rows = remote.list("/v1/endpoints", &[], *limit)?;
             for row in &mut rows {
                 row["status"] = row["health"]["status"].clone();
+                if row["kind"] == "pull" {
+                    row["status"] = json!("pull");
+                }
             }
             let columns = [
                 ("ID", "id"),
@@ -92,9 +99,10 @@ pub(crate) fn run(
             Ok(show_rows(&rows, &columns, as_json))
         }
         EndpointsCommand::Get { id } => Ok(show_object(&remote.get(&path(id))?, as_json)),
-        EndpointsCommand::Create { url, event_types, description } => {
+        EndpointsCommand::Create { url, pull, event_types, description } => {
             let fields = [
-                ("url", Some(json!(url))),
+                ("url", url.as_ref().map(|url| json!(url))),
+                ("kind", pull.then(|| json!("pull"))),
                 ("event_types", (!event_types.is_empty()).then(|| json!(event_types))),
                 ("description", description.as_ref().map(|text| json!(text))),
             ];

@@ -3,7 +3,7 @@
 
 use aws_sdk_dynamodb::types::AttributeValue;
 use postback_domain::endpoint::{
-    AttemptTimeout, Destinations, Endpoint, EndpointUrl, ExtraHeader, OffReason, Switch,
+    AttemptTimeout, Destinations, Endpoint, EndpointUrl, ExtraHeader, Kind, OffReason, Switch,
 };
 use postback_domain::ids::{EndpointId, MerchantId};
 use postback_domain::limits::ENDPOINTS_PER_MERCHANT_MAX;
@@ -23,6 +23,9 @@ use super::write::{Refusal, Together, update_if};
 use crate::item::{Damaged, Item, Reader, number, text, texts, time};
 use crate::table::Table;
 
+/// Only of those that are not called, which have no URL.
+const KIND: &str = "kind";
+const PULL: &str = "pull";
 const URL: &str = "url";
 const EVENT_TYPES: &str = "event_types";
 const DESCRIPTION: &str = "description";
@@ -105,7 +108,8 @@ impl Noun for Endpoint {
         };
         Attributes::default()
             .with(MERCHANT, text(self.merchant_id.to_string()))
-            .with(URL, text(self.url.as_str()))
+            .with_some(KIND, self.is_pull().then(|| text(PULL)))
+            .with_some(URL, self.url().map(|url| text(url.as_str())))
             .with(EVENT_TYPES, texts(self.event_types.iter().map(ToString::to_string)))
             .with_some(DESCRIPTION, self.description.as_ref().map(label_text))
             .with_some(OFF_SINCE, off_since)
@@ -127,7 +131,7 @@ impl Noun for Endpoint {
         Ok(Self {
             id,
             merchant_id: noun::merchant(row)?,
-            url: url(row)?,
+            kind: kind(row)?,
             event_types: each(row, EVENT_TYPES, "not a list of filters", str::parse)?,
             description: optional_label(row, DESCRIPTION)?,
             switch: switch(row)?,
@@ -169,9 +173,15 @@ impl Replaceable for Endpoint {
 
 /// Whether an inner host may be called was decided when the endpoint was saved, and is decided
 /// again by the sender on every call.
-fn url(row: Reader<'_>) -> Result<EndpointUrl, Damaged> {
-    EndpointUrl::parse(row.text(URL)?, Destinations::AlsoPrivate)
-        .map_err(|_| Damaged::new(URL, "not a url that may be called"))
+fn kind(row: Reader<'_>) -> Result<Kind, Damaged> {
+    match row.optional_text(KIND)? {
+        None => {
+            let url = EndpointUrl::parse(row.text(URL)?, Destinations::AlsoPrivate);
+            url.map(Kind::Push).map_err(|_| Damaged::new(URL, "not a url that may be called"))
+        }
+        Some(PULL) => Ok(Kind::Pull),
+        Some(_) => Err(Damaged::new(KIND, "no kind that this version knows")),
+    }
 }
 
 fn switch(row: Reader<'_>) -> Result<Switch, Damaged> {
@@ -259,6 +269,9 @@ mod tests {
         let oldest = Endpoint { event_types: Vec::new(), secrets: Vec::new(), ..endpoint(8) };
         check_row(&rich(), &oldest, &NEEDED);
         check_replacement(&rich(), &[MERCHANT, CREATED]);
+        let pull = Endpoint { kind: Kind::Pull, ..endpoint(7) };
+        check_row(&pull, &oldest, &NEEDED);
+        check_replacement(&pull, &[MERCHANT, CREATED, KIND]);
         let asked = Switch::Off { since: at(0), reason: OffReason::Asked };
         check_row(&Endpoint { switch: asked, ..endpoint(7) }, &oldest, &NEEDED);
     }

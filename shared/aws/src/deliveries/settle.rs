@@ -14,7 +14,7 @@ use aws_sdk_dynamodb::operation::update_item::UpdateItemError;
 use aws_sdk_dynamodb::types::ReturnValuesOnConditionCheckFailure;
 use aws_smithy_runtime_api::client::orchestrator::HttpResponse;
 use postback_domain::delivery::message::Receipt;
-use postback_domain::delivery::{Next, Progress, Settlement, State, Via};
+use postback_domain::delivery::{Delivery, Next, Progress, Settlement, State, Via};
 use postback_engine::ports::Unavailable;
 use postback_engine::ports::store::Settled;
 
@@ -115,20 +115,41 @@ impl DynamoStore {
                 .remove(keys::WORK_SHARD)
                 .remove(WORK_ORDER),
             Next::Failed { at, reason } => {
-                let key = keys::delivery(settlement.delivery);
-                let Some(row) = self.table.get(&key).await? else { return Ok(None) };
-                let mut failed = delivery::delivery(&row)?;
-                failed.round = settlement.fence.round;
-                failed.tries = settlement.tries;
                 let ended_by = receipt.map(|receipt| receipt.id.clone());
-                failed.progress = Progress::Failed { at, reason, ended_by };
-                standing(&failed, at.plus(self.retention))
+                let progress = Progress::Failed { at, reason, ended_by };
+                match self.moved(settlement, progress).await? {
+                    Some(failed) => standing(&failed, at.plus(self.retention)),
+                    None => return Ok(None),
+                }
+            }
+            Next::Shelve { until } => {
+                let progress =
+                    Progress::Pending { due_at: until, lease: None, shelved: Some(until) };
+                match self.moved(settlement, progress).await? {
+                    // It is owed, so it stays.
+                    Some(shelved) => standing(&shelved, until),
+                    None => return Ok(None),
+                }
             }
         };
         Ok(Some(match &settlement.attempt {
             Some(attempt) => update.append(LOG, texts([delivery::log_line(attempt)])),
             None => update,
         }))
+    }
+}
+
+impl DynamoStore {
+    /// The delivery as the settlement leaves it; `None` if there is none.
+    async fn moved(
+        &self,
+        settlement: &Settlement,
+        progress: Progress,
+    ) -> Result<Option<Delivery>, Unavailable> {
+        let row = self.table.get(&keys::delivery(settlement.delivery)).await?;
+        let Some(row) = row else { return Ok(None) };
+        let (round, tries) = (settlement.fence.round, settlement.tries);
+        Ok(Some(Delivery { round, tries, progress, ..delivery::delivery(&row)? }))
     }
 }
 
@@ -172,8 +193,11 @@ fn is_ours(row: &Item, settlement: &Settlement) -> Result<bool, Unavailable> {
         | (Next::Failed { at, .. }, Progress::Failed { at: ended, .. }) => at == *ended,
         (
             Next::Retry { due_at } | Next::Wait { due_at },
-            Progress::Pending { due_at: due, lease: None },
+            Progress::Pending { due_at: due, lease: None, shelved: None },
         ) => due_at == *due,
+        (Next::Shelve { until }, Progress::Pending { lease: None, shelved, .. }) => {
+            Some(until) == *shelved
+        }
         _ => false,
     };
     let same_try = (delivery.round, delivery.tries) == (settlement.fence.round, settlement.tries);

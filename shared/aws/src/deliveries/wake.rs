@@ -14,7 +14,7 @@ use postback_engine::ports::store::Due;
 use super::Changed;
 use crate::item::{Item, number, text};
 use crate::keys::{self, WORK, WORK_ORDER, WORK_SHARD, WORK_SHARDS};
-use crate::rows::delivery::{self, ENDPOINT, LEASE, ROUND, STATE, TRIES};
+use crate::rows::delivery::{self, ENDPOINT, LEASE, ROUND, SHELVED, STATE, TRIES};
 use crate::store::DynamoStore;
 use crate::table::unavailable;
 use crate::update::Update;
@@ -107,7 +107,8 @@ impl DynamoStore {
             .if_is(ROUND, number(due.message.round))
             .if_is(TRIES, number(due.message.tries))
             .if_is(WORK_ORDER, text(keys::order_of(due.due_at)))
-            .if_absent(LEASE);
+            .if_absent(LEASE)
+            .if_absent(SHELVED);
         Ok(matches!(self.change(due.message.delivery, update).await?, Changed::To(_)))
     }
 }

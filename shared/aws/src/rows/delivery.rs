@@ -25,8 +25,10 @@ pub(crate) const VIA: &str = "via";
 pub(crate) const REASON: &str = "reason";
 pub(crate) const ENDED_BY: &str = "ended_by";
 pub(crate) const LOG: &str = "log";
-/// Until when the merchant that fetches a FAILED one has it to itself. Not of a state: what is told
-/// about an end later does not touch it.
+/// Until when one whose endpoint is not called waits to be fetched.
+pub(crate) const SHELVED: &str = "shelved";
+/// Until when the merchant that fetches one has it to itself. Not of a state: what is told about an
+/// end later does not touch it.
 pub(crate) const HELD: &str = "held";
 
 const EVENT: &str = "event";
@@ -34,9 +36,9 @@ const TYPE: &str = "type";
 const CREATED: &str = "created";
 
 /// Every attribute that a change of state may set or remove.
-pub(crate) const CHANGING: [&str; 14] = [
-    STATE, ROUND, TRIES, LEASE, FINISHED, VIA, REASON, ENDED_BY, WORK_SHARD, WORK_ORDER, LIST,
-    LIST_ORDER, EXPIRES, LOG,
+pub(crate) const CHANGING: [&str; 15] = [
+    STATE, ROUND, TRIES, LEASE, SHELVED, FINISHED, VIA, REASON, ENDED_BY, WORK_SHARD, WORK_ORDER,
+    LIST, LIST_ORDER, EXPIRES, LOG,
 ];
 
 /// The whole row of a delivery without attempts.
@@ -63,11 +65,14 @@ pub(crate) fn changing(delivery: &Delivery, expires: Timestamp) -> Item {
     put(TRIES, number(delivery.tries));
     let opened = keys::order_with(delivery.created_at, &delivery.id.to_string());
     match &delivery.progress {
-        Progress::Pending { due_at, lease } => {
+        Progress::Pending { due_at, lease, shelved } => {
             put(WORK_SHARD, text(keys::due_shard_of(delivery.id)));
             put(WORK_ORDER, text(keys::order_of(*due_at)));
             if let Some(lease) = lease {
                 put(LEASE, time(lease.until));
+            }
+            if let Some(until) = shelved {
+                put(SHELVED, time(*until));
             }
         }
         Progress::Success { via, .. } => {
@@ -86,7 +91,7 @@ pub(crate) fn changing(delivery: &Delivery, expires: Timestamp) -> Item {
         }
         Progress::NotApply { .. } => {}
     }
-    if let Some(list) = keys::ended_list_of(delivery, delivery.state()) {
+    if let Some(list) = keys::list_of(delivery) {
         put(LIST, text(list));
         put(LIST_ORDER, text(&opened));
     }
@@ -105,6 +110,7 @@ pub(crate) fn delivery(row: &Item) -> Result<Delivery, Damaged> {
         State::Pending => Progress::Pending {
             due_at: due_at(row)?,
             lease: row.optional_time(LEASE)?.map(|until| Lease { until }),
+            shelved: row.optional_time(SHELVED)?,
         },
         State::Success => Progress::Success { at: finished()?, via: row.word(VIA)? },
         State::Failed => Progress::Failed {
@@ -184,9 +190,20 @@ mod tests {
         let failed =
             |ended_by| Progress::Failed { at, reason: FailedReason::EndpointGone, ended_by };
         for (progress, work, list, expires) in [
-            (Progress::Pending { due_at: at, lease: None }, Some("due#07"), None, false),
             (
-                Progress::Pending { due_at: at, lease: Some(Lease { until: at }) },
+                Progress::Pending { due_at: at, lease: None, shelved: None },
+                Some("due#07"),
+                None,
+                false,
+            ),
+            (
+                Progress::Pending { due_at: at, lease: None, shelved: Some(at) },
+                Some("due#07"),
+                Some("#shelf#7"),
+                false,
+            ),
+            (
+                Progress::Pending { due_at: at, lease: Some(Lease { until: at }), shelved: None },
                 Some("due#07"),
                 None,
                 false,
@@ -211,7 +228,8 @@ mod tests {
 
     #[test]
     fn rows_of_another_version_are_told_apart() {
-        let mut row = row(&standing(Progress::Pending { due_at: NOW, lease: None }), NOW);
+        let mut row =
+            row(&standing(Progress::Pending { due_at: NOW, lease: None, shelved: None }), NOW);
         row.insert("added_later".to_owned(), text("ignored"));
         row.insert("schema".to_owned(), number(1));
         assert!(delivery(&row).is_ok());

@@ -77,14 +77,15 @@ pub fn read(
     lease: Lease,
 ) -> Reading {
     match &delivery.progress {
-        Progress::Pending { lease: held, .. } => {
+        Progress::Pending { lease: held, shelved, .. } => {
             if (delivery.round, delivery.tries) != (message.round, message.tries) {
                 return Reading::Overtaken;
             }
             if held.is_some_and(|held| held.until > now) {
                 return Reading::InFlight;
             }
-            Reading::Due(Claim::won(delivery.id, delivery.round, delivery.tries, lease))
+            let claim = Claim::won(delivery.id, delivery.round, delivery.tries, lease);
+            Reading::Due(claim.of_shelved(*shelved))
         }
         Progress::Failed { at, ended_by, .. } => match (ended_by, receipt) {
             (None, Some(_)) => Reading::Unannounced,

@@ -50,7 +50,10 @@ fn opens_one_claimed_delivery_per_endpoint() {
     for (row, endpoint) in opened.iter().zip(endpoints) {
         assert_eq!(row.endpoint_id, Some(endpoint));
         assert_eq!((row.round, row.tries), (1, 0));
-        assert_eq!(row.progress, Progress::Pending { due_at: LEASE.until, lease: Some(LEASE) });
+        assert_eq!(
+            row.progress,
+            Progress::Pending { due_at: LEASE.until, lease: Some(LEASE), shelved: None }
+        );
     }
 }
 
@@ -107,7 +110,7 @@ fn waiting_uses_no_try_and_logs_nothing() {
 
 #[test]
 fn messages_are_hints() {
-    let due = |lease| Progress::Pending { due_at: NOW, lease };
+    let due = |lease| Progress::Pending { due_at: NOW, lease, shelved: None };
     let dead = Some(Lease { until: NOW });
     let live = Some(Lease { until: NOW.plus(Duration::from_millis(1)) });
     let failed = |by: Option<&str>| Progress::Failed {
@@ -184,9 +187,15 @@ fn reopening_starts_a_fresh_round() {
     for row in [delivery(1, 7, failed), delivery(1, 1, done)] {
         let reopened = row.reopened(NOW).unwrap();
         assert_eq!((reopened.round, reopened.tries), (2, 0));
-        assert_eq!(reopened.progress, Progress::Pending { due_at: NOW, lease: None });
+        assert_eq!(
+            reopened.progress,
+            Progress::Pending { due_at: NOW, lease: None, shelved: None }
+        );
     }
-    assert_eq!(delivery(1, 1, Progress::Pending { due_at: NOW, lease: None }).reopened(NOW), None);
+    assert_eq!(
+        delivery(1, 1, Progress::Pending { due_at: NOW, lease: None, shelved: None }).reopened(NOW),
+        None
+    );
 }
 
 #[test]
@@ -215,4 +224,34 @@ fn an_attempt_begins_only_if_its_lease_outlives_it() {
         let leaves = claim.leaves_time_for(Duration::from_secs(timeout_s), now);
         assert_eq!(leaves, begins, "{timeout_s} s at {now}");
     }
+}
+
+#[test]
+fn what_is_not_fetched_in_time_is_given_up() {
+    let at = |seconds| NOW.plus(Duration::from_secs(seconds));
+    let days = SHELVED_MAX.as_secs();
+    let shelve = |until| Next::Shelve { until };
+    for (shelved, now, next) in [
+        (None, NOW, shelve(at(days))),
+        // Looked at before its time: by a message that came twice.
+        (Some(at(days)), at(1), shelve(at(days))),
+        (Some(at(days)), at(days - 1), shelve(at(days))),
+        (Some(at(9)), at(9), Next::Failed { at: at(9), reason: FailedReason::NotFetched }),
+        (Some(at(9)), at(10), Next::Failed { at: at(10), reason: FailedReason::NotFetched }),
+    ] {
+        let claim = Claim::won(DeliveryId::from_bits(9), 2, 4, LEASE).of_shelved(shelved);
+        let settlement = claim.shelve(now);
+        assert_eq!(settlement.next, next, "{shelved:?} at {now}");
+        assert_eq!((settlement.tries, settlement.attempt), (4, None));
+    }
+}
+
+#[test]
+fn a_claim_remembers_the_shelf() {
+    let shelved = Progress::Pending { due_at: NOW, lease: None, shelved: Some(NOW) };
+    let row = delivery(1, 0, shelved);
+    let message = Message { merchant: row.merchant_id, delivery: row.id, round: 1, tries: 0 };
+    let Reading::Due(claim) = read(&row, &message, None, NOW, LEASE) else { panic!("is due") };
+    let failed = Next::Failed { at: NOW, reason: FailedReason::NotFetched };
+    assert_eq!(claim.shelve(NOW).next, failed);
 }

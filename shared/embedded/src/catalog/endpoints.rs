@@ -1,7 +1,7 @@
 //! Endpoints as rows.
 
 use postback_domain::endpoint::{
-    AttemptTimeout, Destinations, Endpoint, EndpointUrl, ExtraHeader, OffReason, Switch,
+    AttemptTimeout, Destinations, Endpoint, EndpointUrl, ExtraHeader, Kind, OffReason, Switch,
 };
 use postback_domain::ids::{EndpointId, MerchantId};
 use postback_domain::limits::ENDPOINTS_PER_MERCHANT_MAX;
@@ -40,7 +40,7 @@ pub(super) fn create(connection: &Connection, endpoint: &Endpoint) -> Result<Wri
         .execute(params![
             endpoint.id.as_bytes(),
             endpoint.merchant_id.as_bytes(),
-            endpoint.url.as_str(),
+            url_column(endpoint),
             to_json(&endpoint.event_types)?,
             endpoint.description.as_ref().map(|text| text.as_str()),
             off_since,
@@ -67,7 +67,7 @@ pub(super) fn replace(connection: &Connection, endpoint: &Endpoint) -> Result<Wr
         )?
         .execute(params![
             endpoint.id.as_bytes(),
-            endpoint.url.as_str(),
+            url_column(endpoint),
             to_json(&endpoint.event_types)?,
             endpoint.description.as_ref().map(|text| text.as_str()),
             off_since,
@@ -138,6 +138,22 @@ fn switch_columns(switch: Switch) -> (Option<i64>, Option<&'static str>) {
     }
 }
 
+/// Empty for an endpoint that is not called.
+fn url_column(endpoint: &Endpoint) -> &str {
+    endpoint.url().map(EndpointUrl::as_str).unwrap_or_default()
+}
+
+/// Whether an inner host may be called was decided when the endpoint was saved, and is decided again
+/// by the sender on every call.
+fn kind(row: &Row<'_>) -> Result<Kind> {
+    let url: String = row.get("url")?;
+    if url.is_empty() {
+        return Ok(Kind::Pull);
+    }
+    let url = EndpointUrl::parse(&url, Destinations::AlsoPrivate);
+    url.map(Kind::Push).map_err(|error| damaged("url", error))
+}
+
 fn headers_column(endpoint: &Endpoint) -> Result<String> {
     let pairs = endpoint.headers.iter().map(|header| (header.name(), header.value().expose()));
     to_json(&pairs.collect::<Vec<_>>())
@@ -149,7 +165,6 @@ fn secrets_column(endpoint: &Endpoint) -> Result<String> {
 
 /// Reads a whole row of `endpoints`.
 pub(crate) fn endpoint(row: &Row<'_>) -> Result<Endpoint> {
-    let url: String = row.get("url")?;
     let headers: Vec<(String, String)> = json(row, "headers")?;
     let secrets: Vec<String> = json(row, "secrets")?;
     let secrets: Vec<SigningSecret> = secrets
@@ -173,10 +188,7 @@ pub(crate) fn endpoint(row: &Row<'_>) -> Result<Endpoint> {
     Ok(Endpoint {
         id,
         merchant_id: MerchantId::from_bytes(row.get("merchant_id")?),
-        // Whether an inner host may be called was decided when the endpoint was saved, and is
-        // decided again by the sender on every call.
-        url: EndpointUrl::parse(&url, Destinations::AlsoPrivate)
-            .map_err(|error| damaged("url", error))?,
+        kind: kind(row)?,
         event_types: json(row, "event_types")?,
         description: optional_text(row, "description")?,
         switch,

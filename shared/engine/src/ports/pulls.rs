@@ -1,4 +1,4 @@
-//! What was given up, as its merchant fetches it.
+//! What was given up, and what waits for no other way, as its merchant fetches it.
 
 use std::future::Future;
 
@@ -8,11 +8,12 @@ use postback_domain::time::Timestamp;
 
 use super::Unavailable;
 
-/// FAILED deliveries and who is fetching them. A hold is no state: the delivery stays FAILED, in
+/// What can be fetched, and who is fetching it: FAILED deliveries, and PENDING ones that are shelved
+/// because their endpoint is not called. A hold is no state: a FAILED delivery stays FAILED, in
 /// every list and open to a redrive, and nobody else fetches it until the hold ends.
 pub trait Pulls: Send + Sync {
-    /// FAILED deliveries of a merchant that nobody holds, those opened first, at most `limit`. May
-    /// be stale, which `hold` finds out.
+    /// What a merchant can fetch and nobody holds, those opened first, at most `limit`. May be
+    /// stale, which `hold` finds out.
     fn fetchable(
         &self,
         merchant: MerchantId,
@@ -20,8 +21,8 @@ pub trait Pulls: Send + Sync {
         now: Timestamp,
     ) -> impl Future<Output = Result<Vec<DeliveryId>, Unavailable>> + Send;
 
-    /// Holds a delivery until then, if it is FAILED and nobody holds it, and answers with it. Of
-    /// several callers at once one gets it.
+    /// Holds a delivery until then, if it can be fetched and nobody holds it, and answers with it.
+    /// Of several callers at once one gets it.
     fn hold(
         &self,
         id: DeliveryId,
@@ -29,7 +30,7 @@ pub trait Pulls: Send + Sync {
         until: Timestamp,
     ) -> impl Future<Output = Result<Option<Delivery>, Unavailable>> + Send;
 
-    /// Ends a FAILED delivery of this merchant as fetched, be it held or not.
+    /// Ends a delivery of this merchant that can be fetched as fetched, be it held or not.
     fn acknowledge(
         &self,
         merchant: MerchantId,

@@ -140,17 +140,17 @@ pub trait Deliveries: Send + Sync {
         receipt: Option<Receipt>,
     ) -> impl Future<Output = Result<Settled, Unavailable>> + Send;
 
-    /// Starts a fresh round for a delivery that has ended. With `from_round`, only if it is still
-    /// in that round, so that two redrives of one message reopen once.
+    /// Starts a fresh round for a delivery that has ended, due at `due_at`. With `from_round`, only
+    /// if it is still in that round, so that two redrives of one message reopen once.
     fn reopen(
         &self,
         id: DeliveryId,
         from_round: Option<u32>,
-        now: Timestamp,
+        due_at: Timestamp,
     ) -> impl Future<Output = Result<Reopening, Unavailable>> + Send;
 
     /// Makes the endpoint's waiting deliveries due now, at most `limit` of them, and answers with
-    /// a message for each. The endpoint itself may be deleted.
+    /// a message for each; not those that wait to be fetched. The endpoint itself may be deleted.
     fn wake(
         &self,
         endpoint: EndpointId,
@@ -200,7 +200,7 @@ pub enum Settled {
 /// What asking for another round did.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Reopening {
-    /// A fresh round, due now.
+    /// A fresh round, due when it was asked for.
     Reopened(Message),
     /// It is still owed, or in another round than the caller thinks.
     StillPending,

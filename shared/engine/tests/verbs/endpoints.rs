@@ -1,7 +1,7 @@
 //! Endpoints that are switched off, deleted, or gone: waiting is not trying, and what can never be
 //! delivered ends at once.
 
-use postback_domain::endpoint::{OffReason, Switch};
+use postback_domain::endpoint::{Kind, OffReason, Switch};
 use postback_engine::deliver::Disposition;
 use postback_engine::take_in::FirstTries;
 
@@ -169,4 +169,24 @@ async fn a_switch_that_was_not_thrown_is_thrown_by_the_next_gone() {
 
     assert_eq!(world.state("shop").await, "FAILED round 1 tries 1 endpoint_gone");
     assert!(!world.read_endpoint("shop").await.is_enabled());
+}
+
+#[tokio::test]
+async fn what_is_not_called_is_shelved_and_given_up_in_the_end() {
+    let world = World::new().await;
+    world.endpoint_with("shop", |endpoint| endpoint.kind = Kind::Pull).await;
+
+    world.event("evt_1").await;
+    assert_eq!(world.state("shop").await, "PENDING round 1 tries 0 shelved for 259200s");
+    assert_eq!((world.requests("shop"), world.queue().sent().len()), (0, 0));
+    assert_eq!(world.log("shop").await, "");
+
+    // A message that came twice does not end it early.
+    world.advance_secs(3600);
+    assert_eq!(woken(&world).await, 0);
+    world.advance_secs(3 * 24 * 3600 - 3600 + 31);
+    assert_eq!(world.sweep().await.sent, 1);
+    world.work().await;
+    assert_eq!(world.state("shop").await, "FAILED round 1 tries 0 not_fetched");
+    assert_eq!(world.requests("shop"), 0);
 }

@@ -42,7 +42,7 @@ async fn the_request_carries_the_event_as_it_came() {
 
     let requests = world.sender().requests_to(world.endpoint_id("shop"));
     assert_eq!(*requests[0].event, *world.last_event());
-    assert_eq!(requests[0].endpoint.url.as_str(), "https://shop.example/hooks");
+    assert_eq!(requests[0].endpoint.url().unwrap().as_str(), "https://shop.example/hooks");
     assert_eq!(requests[0].delivery, world.delivery("shop"));
     assert_eq!((requests[0].number, requests[0].at), (1, world.now()));
 }

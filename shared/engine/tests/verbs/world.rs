@@ -338,6 +338,9 @@ fn describe(delivery: &Delivery, now: Timestamp) -> String {
         Progress::Pending { lease: Some(lease), .. } if lease.until > now => {
             format!("leased for {:?}", lease.until.since(now))
         }
+        Progress::Pending { shelved: Some(until), .. } => {
+            format!("shelved for {:?}", until.since(now))
+        }
         Progress::Pending { due_at, .. } if *due_at < now => {
             format!("due {:?} ago", now.since(*due_at))
         }
@@ -346,6 +349,7 @@ fn describe(delivery: &Delivery, now: Timestamp) -> String {
         Progress::Success { via: Via::Pull, .. } => "by pull".to_owned(),
         Progress::Failed { reason: FailedReason::TriesUsed, .. } => "tries_used".to_owned(),
         Progress::Failed { reason: FailedReason::EndpointGone, .. } => "endpoint_gone".to_owned(),
+        Progress::Failed { reason: FailedReason::NotFetched, .. } => "not_fetched".to_owned(),
         Progress::NotApply { .. } => "nobody".to_owned(),
     };
     let Delivery { round, tries, .. } = delivery;

@@ -34,7 +34,8 @@ pub(crate) struct DeliveryView<'a> {
     round: u32,
     /// Used in this round.
     attempts: u8,
-    /// Of one that waits; null while an attempt is being made.
+    /// Of one that waits for it; null while an attempt is being made, and of one that waits to be
+    /// fetched.
     next_attempt_at: Option<Timestamp>,
     created_at: Timestamp,
     finished_at: Option<Timestamp>,
@@ -121,10 +122,8 @@ impl<P: ApiPorts> Api<P> {
 impl<'a> DeliveryView<'a> {
     pub(crate) fn of(delivery: &'a Delivery) -> Self {
         let (next_attempt_at, via, failed_reason) = match delivery.progress {
-            Progress::Pending { due_at, lease: None } => (Some(due_at), None, None),
-            Progress::Pending { lease: Some(_), .. } | Progress::NotApply { .. } => {
-                (None, None, None)
-            }
+            Progress::Pending { due_at, lease: None, shelved: None } => (Some(due_at), None, None),
+            Progress::Pending { .. } | Progress::NotApply { .. } => (None, None, None),
             Progress::Success { via, .. } => (None, Some(via), None),
             Progress::Failed { reason, .. } => (None, None, Some(reason)),
         };

@@ -1,6 +1,6 @@
-//! `/v1/endpoints`: a merchant's URLs. [`setup`] reads what one is made of. The signing secret is
-//! in the answer that creates it, or its successor ([`rotation`]), and nowhere else; extra headers often carry credentials, so their
-//! values go in and only their names come out.
+//! `/v1/endpoints`: where a merchant's events go. [`setup`] reads what one is made of. The signing
+//! secret is in the answer that creates it, or its successor ([`rotation`]), and nowhere else; extra
+//! headers often carry credentials, so their values go in and only their names come out.
 
 pub(crate) mod rotation;
 mod setup;
@@ -9,7 +9,7 @@ pub(crate) mod trial;
 use axum::extract::State;
 use axum::http::StatusCode;
 use axum::response::{IntoResponse, Response};
-use postback_domain::endpoint::{Endpoint, OffReason, Switch};
+use postback_domain::endpoint::{Endpoint, EndpointUrl, OffReason, Switch};
 use postback_domain::ids::{EndpointId, MerchantId};
 use postback_domain::signing::SigningSecret;
 use postback_domain::text::Label;
@@ -35,7 +35,9 @@ use crate::problem::Problem;
 struct EndpointView<'a> {
     id: EndpointId,
     merchant_id: MerchantId,
-    url: &'a str,
+    kind: &'static str,
+    /// Null: the merchant fetches what is owed to it.
+    url: Option<&'a str>,
     event_types: Vec<String>,
     description: Option<&'a Label>,
     enabled: bool,
@@ -116,8 +118,7 @@ pub(crate) async fn patch<P: ApiPorts>(
         || store.read_endpoint(merchant, id),
         |endpoint| {
             seen.check(endpoint.revision)?;
-            wanted.clone().apply(endpoint, now);
-            Ok(())
+            wanted.clone().apply(endpoint, now)
         },
         |endpoint| store.replace_endpoint(endpoint),
     )
@@ -137,10 +138,15 @@ pub(crate) async fn delete<P: ApiPorts>(
     query: Query,
 ) -> Result<Response, Problem> {
     let merchant = scoped(caller, query.read(merchant_asked)?)?.merchant()?;
+    let endpoint = api.store().read_endpoint(merchant, id).await?;
+    let endpoint = endpoint.ok_or(Problem::NotFound("endpoint"))?;
     let deleted = api.store().delete_endpoint(merchant, id).await;
     deleted.map_err(|error| Problem::of_write(error, "endpoint"))?;
-    // What it was owed ends as FAILED now, not at the end of a wait of hours.
-    api.wake(id).await;
+    // What it was owed ends as FAILED now, not at the end of a wait of hours. What waits to be
+    // fetched can be still.
+    if !endpoint.is_pull() {
+        api.wake(id).await;
+    }
     Ok(StatusCode::NO_CONTENT.into_response())
 }
 
@@ -177,7 +183,8 @@ impl<'a> EndpointView<'a> {
         Self {
             id: endpoint.id,
             merchant_id: endpoint.merchant_id,
-            url: endpoint.url.as_str(),
+            kind: if endpoint.is_pull() { "pull" } else { "push" },
+            url: endpoint.url().map(EndpointUrl::as_str),
             event_types: endpoint.event_types.iter().map(ToString::to_string).collect(),
             description: endpoint.description.as_ref(),
             enabled: endpoint.is_enabled(),

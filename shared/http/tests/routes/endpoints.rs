@@ -26,6 +26,7 @@ async fn created_read_listed_changed_and_deleted() {
     let shown = json!({
         "id": id,
         "merchant_id": merchant.id,
+        "kind": "push",
         "url": "https://shop.example/hooks",
         "event_types": ["charge.*", "payout.paid"],
         "description": "main",

@@ -169,6 +169,46 @@ async fn a_push_in_between_wins() {
     assert_eq!(shop.client.get(&path).await.ok(200)["via"], "push");
 }
 
+/// A merchant without a URL: nobody is called, everything is fetched, filters hold.
+#[tokio::test]
+async fn a_merchant_may_only_pull() {
+    let world = World::new();
+    let shop = world.merchant("Shop").await;
+    let source = world.source(&shop).await;
+    let body = json!({"kind": "pull", "event_types": ["charge.*"]});
+    let endpoint = shop.client.post("/v1/endpoints", body).await.ok(201);
+    assert_eq!((&endpoint["kind"], &endpoint["url"]), (&json!("pull"), &Value::Null));
+    let event = world.event(&source, "evt_1", "charge.refunded").await;
+    world.event(&source, "evt_2", "payout.paid").await;
+    assert_eq!(world.received(), 0);
+    let delivery = world.delivery_of(&event).await;
+    assert_eq!(delivery["state"], "PENDING");
+    assert!(has_failed(&shop.client).await);
+
+    let page = claim(&shop.client, json!({})).await;
+    assert_eq!(page["data"].as_array().unwrap().len(), 1);
+    let item = &page["data"][0];
+    assert_eq!(item["event_id"], json!(event));
+    let signature = item["headers"]["webhook-signature"].as_str().unwrap();
+    assert!(signature.starts_with("v1,"), "{item}");
+    assert!(has_failed(&shop.client).await, "held, and still to be fetched");
+    ack(&shop.client, &ids(&page)).await;
+    assert!(!has_failed(&shop.client).await);
+    let path = format!("/v1/deliveries/{}", ids(&page)[0].as_str().unwrap());
+    let delivery = shop.client.get(&path).await.ok(200);
+    assert_eq!((&delivery["state"], &delivery["via"]), (&json!("SUCCESS"), &json!("pull")));
+    assert_eq!(delivery["attempt_log"], json!([]));
+
+    let path = format!("/v1/endpoints/{}", endpoint["id"].as_str().unwrap());
+    shop.client.post(&format!("{path}/test"), json!({})).await.refused(409, "not_called");
+    let refused = shop.client.patch(&path, json!({"url": "https://shop.example/"})).await;
+    assert_eq!(refused.refused(422, "invalid_field")["field"], "url");
+    let event = world.event(&source, "evt_3", "charge.failed").await;
+    shop.client.delete(&path).await.ok(204);
+    let page = claim(&shop.client, json!({})).await;
+    assert_eq!(page["data"][0]["event_id"], json!(event), "owed before its endpoint went away");
+}
+
 /// A plugin in a shop needs a key that can do this and nothing else.
 #[tokio::test]
 async fn a_key_for_pulling_opens_nothing_else() {

@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use postback_domain::endpoint::{
     AttemptTimeout, Destinations, Endpoint, EndpointSecret, EndpointUrl, EventFilter, ExtraHeader,
-    Switch,
+    Kind, Switch,
 };
 use postback_domain::event::{Event, EventType, ProviderEventId};
 use postback_domain::ids::{DeliveryId, EndpointId, EventId, MerchantId, SourceId};
@@ -46,7 +46,7 @@ pub(crate) fn request(url: &str) -> Request {
     let endpoint = Endpoint {
         id: EndpointId::from_bits(3),
         merchant_id,
-        url: EndpointUrl::parse(url, Destinations::AlsoPrivate).unwrap(),
+        kind: Kind::Push(EndpointUrl::parse(url, Destinations::AlsoPrivate).unwrap()),
         event_types: vec![EventFilter::Every],
         description: None,
         switch: Switch::On,

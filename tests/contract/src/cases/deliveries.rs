@@ -90,7 +90,7 @@ pub async fn a_retry_is_due_and_can_be_claimed(store: impl WholeStore) {
     assert_eq!(store.settle(settlement, None).await.unwrap(), Settled::Recorded);
     // The first step is 5 s, and the case's jitter takes a fifth off.
     let due_at = at(4);
-    let expected = Progress::Pending { due_at, lease: None };
+    let expected = Progress::Pending { due_at, lease: None, shelved: None };
     assert_eq!(progress(&store, message.delivery).await, expected);
     let next = Message { tries: 1, ..message };
     assert_eq!(claimed(&store, next, due_at).await.number(), 2);
@@ -232,6 +232,7 @@ pub async fn waking_makes_waiting_deliveries_due(store: impl WholeStore) {
     waiting.sort_by_key(|message| message.delivery);
     assert_eq!(woken, waiting);
     assert_eq!(store.wake(end(1), at(1), 2).await.unwrap(), []);
-    let due = Progress::Pending { due_at: NOW.plus(Duration::from_secs(1)), lease: None };
+    let due_at = NOW.plus(Duration::from_secs(1));
+    let due = Progress::Pending { due_at, lease: None, shelved: None };
     assert_eq!(progress(&store, waiting[0].delivery).await, due);
 }

@@ -5,10 +5,11 @@ use std::sync::Arc;
 
 use postback_domain::delivery::message::Message;
 use postback_domain::delivery::verdict::Outcome;
-use postback_domain::delivery::{FailedReason, Progress, State, Via};
+use postback_domain::delivery::{FailedReason, Next, Progress, State, Via};
 use postback_domain::ids::{DeliveryId, MerchantId};
+use postback_domain::limits::SHELVED_MAX;
 use postback_engine::ports::pulls::Acknowledged;
-use postback_engine::ports::store::{Claimed, Claiming, Reopening};
+use postback_engine::ports::store::{Claimed, Claiming, Due, Reopening};
 
 use crate::WholeStore;
 use crate::world::*;
@@ -97,6 +98,72 @@ pub async fn an_acknowledgement_ends_it_via_pull(store: impl WholeStore) {
     // Out of the dead letters, with a new id: nothing is owed any more.
     let claiming = claim_with(&store, message, receipt("redriven", at(7)), at(7)).await;
     assert!(matches!(claiming, Claiming::Overtaken), "{claiming:?}");
+}
+
+/// A delivery to an endpoint that is not called, shelved at `NOW`, and its message.
+async fn shelved(store: &impl WholeStore, name: &str) -> Message {
+    let message = delivery(store, name).await;
+    let claim = claimed(store, message, NOW).await;
+    store.settle(claim.shelve(NOW), receipt(name, NOW)).await.unwrap();
+    message
+}
+
+/// It is PENDING and fetched all the same, among what was given up, by its age. Nothing wakes it,
+/// and a message that comes twice finds that it waits.
+pub async fn what_is_shelved_can_be_fetched(store: impl WholeStore) {
+    let (first, second) = (shelved(&store, "a").await, failed(&store, "b").await);
+    let mut found = store.fetchable(MERCHANT, 10, NOW).await.unwrap();
+    assert_eq!(found.len(), 2);
+    found.retain(|id| *id != second.delivery);
+    assert_eq!(found, [first.delivery]);
+    let until = NOW.plus(SHELVED_MAX);
+    let waiting = Progress::Pending { due_at: until, lease: None, shelved: Some(until) };
+    let standing = || async { store.read_delivery(first.delivery).await.unwrap().unwrap() };
+    assert_eq!(standing().await.delivery.progress, waiting);
+    assert_eq!(store.wake(end(1), at(1), 10).await.unwrap(), []);
+    let again = claimed(&store, first, at(2)).await;
+    store.settle(again.shelve(at(2)), None).await.unwrap();
+    assert_eq!(standing().await.delivery.progress, waiting);
+
+    let held = store.hold(first.delivery, at(3), at(60)).await.unwrap().unwrap();
+    assert_eq!((held.id, held.state()), (first.delivery, State::Pending));
+    assert_eq!(store.fetchable(MERCHANT, 10, at(3)).await.unwrap(), [second.delivery]);
+    let did = store.acknowledge(MERCHANT, first.delivery, at(4)).await.unwrap();
+    assert_eq!(did, Acknowledged::Ended);
+    let fetched = Progress::Success { at: at(4), via: Via::Pull };
+    assert_eq!(standing().await.delivery.progress, fetched);
+    assert_eq!(store.fetchable(MERCHANT, 10, at(99)).await.unwrap(), [second.delivery]);
+    for shard in 0..store.shards() {
+        assert_eq!(store.due(shard, until.plus(SHELVED_MAX), 10).await.unwrap(), []);
+    }
+}
+
+/// Nothing that is owed ends in silence: when its time is over it is due, given up, and fetched
+/// nevertheless.
+pub async fn what_nobody_fetches_is_given_up(store: impl WholeStore) {
+    let message = shelved(&store, "a").await;
+    let (until, later) = (NOW.plus(SHELVED_MAX), at(1).plus(SHELVED_MAX));
+    let mut due = Vec::new();
+    for shard in 0..store.shards() {
+        due.extend(store.due(shard, later, 10).await.unwrap());
+    }
+    assert_eq!(due, [Due { message, due_at: until }]);
+    let claim = claimed(&store, message, later).await;
+    assert_eq!(store.fetchable(MERCHANT, 10, later).await.unwrap(), [message.delivery]);
+    store.settle(claim.shelve(later), receipt("last", later)).await.unwrap();
+    let record = store.read_delivery(message.delivery).await.unwrap().unwrap();
+    let Progress::Failed { reason, .. } = record.delivery.progress else { panic!("{record:?}") };
+    assert_eq!(reason, FailedReason::NotFetched);
+    assert_eq!(store.fetchable(MERCHANT, 10, later).await.unwrap(), [message.delivery]);
+    let reopened = store.reopen(message.delivery, None, later).await.unwrap();
+    let Reopening::Reopened(fresh) = reopened else { panic!("{reopened:?}") };
+    let claim = claimed(&store, fresh, later).await;
+    let next = claim.shelve(later).next;
+    assert_eq!(
+        next,
+        Next::Shelve { until: later.plus(SHELVED_MAX) },
+        "another round, another time"
+    );
 }
 
 /// To anybody else there is no such delivery; nor can be got what nobody was owed.

@@ -4,7 +4,7 @@ use std::path::Path;
 
 use postback_domain::delivery::retry::RetryPolicy;
 use postback_domain::endpoint::{
-    AttemptTimeout, Destinations, Endpoint, EndpointSecret, EndpointUrl, EventFilter, Switch,
+    AttemptTimeout, Destinations, Endpoint, EndpointSecret, EndpointUrl, EventFilter, Kind, Switch,
 };
 use postback_domain::event::{Event, EventType, ProviderEventId};
 use postback_domain::ids::{EndpointId, EventId, MerchantId, SourceId};
@@ -67,7 +67,7 @@ impl World {
         let mut endpoint = Endpoint {
             id: EndpointId::from_bits(number),
             merchant_id: self.merchant,
-            url: EndpointUrl::parse(&url, Destinations::PublicHttps).expect("a url"),
+            kind: Kind::Push(EndpointUrl::parse(&url, Destinations::PublicHttps).expect("a url")),
             event_types: vec![EventFilter::Every],
             description: None,
             switch: Switch::On,

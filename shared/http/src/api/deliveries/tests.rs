@@ -23,10 +23,12 @@ fn each_state_shows_what_only_it_has() {
     let (lease, due_at) = (Some(Lease { until: at }), at);
     let when = json!("1970-01-01T00:00:05.000Z");
     let null = Value::Null;
+    let pending = |lease, shelved| Progress::Pending { due_at, lease, shelved };
     let failed = Progress::Failed { at, reason: FailedReason::TriesUsed, ended_by: None };
     for (progress, state, next, finished, via, reason) in [
-        (Progress::Pending { due_at, lease: None }, "PENDING", &when, &null, &null, &null),
-        (Progress::Pending { due_at, lease }, "PENDING", &null, &null, &null, &null),
+        (pending(None, None), "PENDING", &when, &null, &null, &null),
+        (pending(lease, None), "PENDING", &null, &null, &null, &null),
+        (pending(None, Some(due_at)), "PENDING", &null, &null, &null, &null),
         (Progress::Success { at, via: Via::Push }, "SUCCESS", &null, &when, &json!("push"), &null),
         (failed, "FAILED", &null, &when, &null, &json!("tries_used")),
         (Progress::NotApply { at }, "NOT_APPLY", &null, &when, &null, &null),

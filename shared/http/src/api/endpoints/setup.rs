@@ -3,7 +3,7 @@
 use postback_domain::delivery::retry::RetryPolicy;
 use postback_domain::endpoint::{
     AttemptTimeout, Destinations, Endpoint, EndpointSecret, EndpointUrl, EventFilter, ExtraHeader,
-    OffReason, Switch,
+    Kind, OffReason, Switch,
 };
 use postback_domain::ids::{EndpointId, MerchantId};
 use postback_domain::limits::{
@@ -46,11 +46,17 @@ pub(super) fn endpoint(
     new: New,
     allowed: Destinations,
 ) -> Result<Endpoint, Problem> {
+    let is_pull = fields.optional("kind", is_pull)?.unwrap_or(false);
     let change = Change::read(fields, allowed)?;
+    let kind = match &change.url {
+        _ if is_pull => Kind::Pull,
+        Some(url) => Kind::Push(url.clone()),
+        None => return Err(Problem::missing("url")),
+    };
     let mut endpoint = Endpoint {
         id: new.id,
         merchant_id: new.merchant,
-        url: change.url.clone().ok_or_else(|| Problem::missing("url"))?,
+        kind,
         event_types: every_type(),
         description: None,
         switch: Switch::On,
@@ -61,7 +67,7 @@ pub(super) fn endpoint(
         created_at: new.now,
         revision: 0,
     };
-    change.apply(&mut endpoint, new.now);
+    change.apply(&mut endpoint, new.now)?;
     Ok(endpoint)
 }
 
@@ -85,9 +91,16 @@ impl Change {
         self.enabled == Some(true)
     }
 
-    pub(super) fn apply(self, endpoint: &mut Endpoint, now: Timestamp) {
+    /// # Errors
+    /// When it says how an endpoint is called that is not.
+    pub(super) fn apply(self, endpoint: &mut Endpoint, now: Timestamp) -> Result<(), Problem> {
+        if endpoint.is_pull()
+            && let Some(field) = self.of_calls()
+        {
+            return Err(Problem::invalid(field, "means nothing here: the endpoint is not called"));
+        }
         if let Some(url) = self.url {
-            endpoint.url = url;
+            endpoint.kind = Kind::Push(url);
         }
         self.event_types.apply_or(&mut endpoint.event_types, every_type);
         self.description.apply_to(&mut endpoint.description);
@@ -96,6 +109,19 @@ impl Change {
         self.timeout.apply_or(&mut endpoint.timeout, AttemptTimeout::default);
         self.headers.apply_or(&mut endpoint.headers, Vec::new);
         endpoint.revision = endpoint.revision.saturating_add(1);
+        Ok(())
+    }
+
+    /// The first field that says something of calls.
+    fn of_calls(&self) -> Option<&'static str> {
+        let said = [
+            ("url", self.url.is_some()),
+            ("enabled", self.enabled.is_some()),
+            ("retry_policy", matches!(self.retry_policy, Patch::Set(_))),
+            ("timeout_s", matches!(self.timeout, Patch::Set(_))),
+            ("headers", matches!(self.headers, Patch::Set(_))),
+        ];
+        said.into_iter().find_map(|(field, is_said)| is_said.then_some(field))
     }
 }
 
@@ -106,6 +132,14 @@ fn switched(switch: Switch, enabled: Option<bool>, now: Timestamp) -> Switch {
         (Some(true), _) => Switch::On,
         (Some(false), Switch::On) => Switch::Off { since: now, reason: OffReason::Asked },
         (Some(false), off @ Switch::Off { .. }) => off,
+    }
+}
+
+fn is_pull(value: Value) -> Result<bool, String> {
+    match text(value)?.as_str() {
+        "push" => Ok(false),
+        "pull" => Ok(true),
+        _ => Err("must be `push` or `pull`".to_owned()),
     }
 }
 

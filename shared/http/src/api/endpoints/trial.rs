@@ -56,6 +56,10 @@ pub(crate) async fn test<P: ApiPorts>(
     let wanted = body.read(|fields| fields.optional("event_type", event_type))?;
     let endpoint = api.store().read_endpoint(merchant, id).await?;
     let mut endpoint = endpoint.ok_or(Problem::NotFound("endpoint"))?;
+    if endpoint.is_pull() {
+        let detail = "the endpoint is not called, so there is nothing to test";
+        return Err(Problem::conflict("not_called", detail));
+    }
     // The answer must be here before the gateway in front of us hangs up.
     if endpoint.timeout.get() > TRIAL_TIMEOUT {
         endpoint.timeout = AttemptTimeout::from_secs(TRIAL_TIMEOUT.as_secs()).unwrap_or_default();

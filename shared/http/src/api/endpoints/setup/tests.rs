@@ -79,6 +79,28 @@ fn refusals_name_the_field() {
 }
 
 #[test]
+fn what_is_not_called_has_nothing_to_say_of_calls() {
+    let pull = create(json!({"kind": "pull", "event_types": ["charge.*"]})).unwrap();
+    assert!(pull.is_pull());
+    for (changes, field) in [
+        (json!({"url": "https://shop.example/"}), "url"),
+        (json!({"enabled": true}), "enabled"),
+        (json!({"retry_policy": {"waits_s": [1]}}), "retry_policy"),
+        (json!({"timeout_s": 5}), "timeout_s"),
+        (json!({"headers": {"x-a": "1"}}), "headers"),
+    ] {
+        let change =
+            fields(changes.clone(), |fields| Change::read(fields, Destinations::PublicHttps));
+        let refused = change.unwrap().apply(&mut pull.clone(), LATER).unwrap_err();
+        assert!(matches!(&refused, Problem::Field(of) if of.field == field), "{refused:?}");
+        let mut body = changes;
+        body["kind"] = json!("pull");
+        assert_eq!(create(body).unwrap_err().field, field);
+    }
+    assert_eq!(create(json!({"kind": "post"})).unwrap_err().field, "kind");
+}
+
+#[test]
 fn a_patch_changes_what_it_names() {
     let header = |value| vec![ExtraHeader::parse("x-key", value).unwrap()];
     let before = Endpoint {
@@ -89,11 +111,12 @@ fn a_patch_changes_what_it_names() {
         headers: header("old"),
         ..plain()
     };
-    let url = EndpointUrl::parse("https://new.example/", Destinations::PublicHttps).unwrap();
+    let kind = EndpointUrl::parse("https://new.example/", Destinations::PublicHttps);
+    let kind = kind.map(Kind::Push).unwrap();
     let off = Switch::Off { since: LATER, reason: OffReason::Asked };
     for (body, expected) in [
         (json!({}), before.clone()),
-        (json!({"url": "https://new.example/"}), Endpoint { url, ..before.clone() }),
+        (json!({"url": "https://new.example/"}), Endpoint { kind, ..before.clone() }),
         (
             json!({"event_types": null}),
             Endpoint { event_types: vec![EventFilter::Every], ..before.clone() },
@@ -114,7 +137,7 @@ fn a_patch_changes_what_it_names() {
     ] {
         let mut after = before.clone();
         let change = fields(body.clone(), |fields| Change::read(fields, Destinations::PublicHttps));
-        change.unwrap().apply(&mut after, LATER);
+        change.unwrap().apply(&mut after, LATER).unwrap();
         assert_eq!(after, Endpoint { revision: 2, ..expected }, "{body}");
     }
 }
