@@ -28,11 +28,12 @@ fn main() -> ExitCode {
         let public_base_url = variables.required("POSTBACK_PUBLIC_URL");
         let destinations = variables.destinations("POSTBACK_ALLOW_PRIVATE_ENDPOINTS");
         let memory = variables.memory();
+        let retention = variables.days("POSTBACK_RETENTION_DAYS", RETENTION);
         variables.finish()?;
 
         let clients = Clients::new(aws, Patience::BEHIND);
         let admin_key = admin_key::read(&clients.secrets_manager(), &admin_key_secret).await?;
-        let store = DynamoStore::new(clients.dynamodb(), table, RETENTION, Arc::new(SystemClock))
+        let store = DynamoStore::new(clients.dynamodb(), table, retention, Arc::new(SystemClock))
             .remembering(memory);
         // Only for tests of endpoints; whoever is called once is not called again soon.
         let sender = HttpSender::new(postback_sender::Settings::new(destinations));

@@ -23,7 +23,7 @@ use postback_domain::time::Timestamp;
 use postback_engine::Engine;
 use postback_engine::deliver::Disposition;
 use postback_engine::ports::{Clock, Ports, Unavailable};
-use postback_engine::take_in::FirstTries;
+use postback_engine::take_in::{FirstTries, TakenIn};
 use tokio::sync::Semaphore;
 use tokio::time::timeout;
 
@@ -141,7 +141,7 @@ impl<P: Ports> Deliver<P> {
         };
         let taking = self.engine.take_in(&event, first_tries);
         let taken = timeout(self.time_left(deadline), taking).await;
-        let claims = taken.map_err(|_| Failed::OutOfTime)??.claims;
+        let TakenIn { event, claims, .. } = taken.map_err(|_| Failed::OutOfTime)??;
         let attempts = claims.into_iter().map(|claim| self.first_try(&event, claim));
         if timeout(self.time_left(deadline), join_all(attempts)).await.is_err() {
             tracing::warn!(

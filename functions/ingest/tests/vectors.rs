@@ -41,6 +41,7 @@ fn source(number: u128, vector: &Vector) -> Source {
     Source {
         id,
         merchant_id: MERCHANT,
+        merchant_from: None,
         name: None,
         scheme: SchemeChoice::preset(&vector.provider).unwrap(),
         secrets: SourceSecret::set(Owner::source(id, 1), NOW, secrets),

@@ -150,7 +150,8 @@ const DELIVERIES: &str = "\
 Examples:
   postback deliveries list --state FAILED --since 2026-09-21T00:00:00Z
   postback deliveries get dlv_…
-  postback deliveries retry dlv_…";
+  postback deliveries retry dlv_…
+  postback deliveries recover end_… --since 2h --merchant mch_…";
 
 const TAIL: &str = "\
 Examples:

@@ -10,6 +10,7 @@ mod node;
 mod nouns;
 mod ports;
 mod presets;
+mod progress;
 mod redrive;
 mod remote;
 mod send;

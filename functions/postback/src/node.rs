@@ -11,7 +11,7 @@ use postback_domain::key::TokenDigest;
 use postback_embedded::queue::MemoryQueue;
 use postback_embedded::{EmbeddedStore, OpenError};
 use postback_engine::ports::clock::{SystemClock, SystemEntropy};
-use postback_engine::ports::{Clock, Entropy, Queue, Unavailable};
+use postback_engine::ports::{Clock, Entropy, Ports as _, Queue, Unavailable};
 use postback_engine::{Engine, Settings};
 use postback_http::api::Api;
 use postback_http::ingest::Ingest;
@@ -31,6 +31,9 @@ const STOP_TIMEOUT: Duration = Duration::from_secs(18);
 
 /// Between a sweep that stopped at a full queue and the next.
 const SWEEP_AGAIN: Duration = Duration::from_secs(1);
+
+/// Between two looks at the orders to be sent again what was missed. Each goes on for as long.
+const RECOVER_EVERY: Duration = Duration::from_secs(1);
 
 /// The setting that keeps the digest of a generated admin key.
 const ADMIN_KEY_DIGEST: &str = "admin_key_digest";
@@ -113,6 +116,7 @@ impl Node {
         let tasks = vec![
             tokio::spawn(crate::listener::serve(listener, app, stop.clone())),
             tokio::spawn(worker.clone().run(queue.clone(), stop.clone())),
+            tokio::spawn(recover(Arc::clone(&engine), stop.clone())),
             tokio::spawn(sweep(engine, options.sweep_every, queue.room() == 0, stop.clone())),
         ];
         Ok(Self { address, admin_key, queue, worker, stop, tasks })
@@ -158,6 +162,23 @@ async fn listen(address: SocketAddr) -> Result<(TcpListener, SocketAddr), StartE
     let listener = TcpListener::bind(address).await.map_err(failed)?;
     let bound = listener.local_addr().map_err(failed)?;
     Ok((listener, bound))
+}
+
+/// Goes on with orders to be sent again what was missed, as long as they have something to make due.
+async fn recover(engine: Arc<Engine<Local>>, stop: CancellationToken) {
+    loop {
+        tokio::select! {
+            () = tokio::time::sleep(RECOVER_EVERY) => {}
+            () = stop.cancelled() => return,
+        }
+        let until = engine.ports().clock().now().plus(RECOVER_EVERY);
+        if let Err(error) = engine.recover_all(until).await {
+            tracing::error!(
+                error = &error as &dyn std::error::Error,
+                "the orders to recover could not be read"
+            );
+        }
+    }
 }
 
 /// Sweeps at every interval, and sooner while there is more than the queue has room for.

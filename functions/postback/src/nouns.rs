@@ -5,6 +5,7 @@ pub(crate) mod deliveries;
 pub(crate) mod endpoints;
 pub(crate) mod events;
 pub(crate) mod merchants;
+pub(crate) mod recoveries;
 pub(crate) mod sources;
 
 use std::process::ExitCode;

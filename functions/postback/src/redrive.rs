@@ -1,7 +1,6 @@
 //! `postback redrive`: the operator's way back for what was given up.
 
 use std::error::Error;
-use std::io::{IsTerminal as _, stderr};
 use std::process::ExitCode;
 use std::thread::sleep;
 use std::time::Duration;
@@ -10,8 +9,9 @@ use anstream::println;
 use clap::Args;
 use serde_json::{Value, json};
 
+use crate::progress;
 use crate::remote::{Remote, body};
-use crate::terminal::{BOLD, DIM, GOOD};
+use crate::terminal::{BOLD, GOOD};
 
 const PATH: &str = "/v1/dead-letters/redrive";
 
@@ -51,6 +51,10 @@ pub(crate) fn run(
     let ids = found["delivery_ids"].as_array().cloned().unwrap_or_default();
     let mut reopened: Vec<Value> = Vec::new();
     if arguments.execute {
+        let bar = progress::counted(
+            ids.len() as u64,
+            "reopened; stop it with Ctrl-C, go on by running it again",
+        );
         let at_once = arguments.pace.unwrap_or(arguments.limit);
         for (number, some) in ids.chunks(usize::try_from(at_once)?).enumerate() {
             if number > 0 {
@@ -62,10 +66,9 @@ pub(crate) fn run(
                 format!("{error}\n  {done} of {all} were reopened; run it again for the others")
             })?;
             reopened.extend(answer["delivery_ids"].as_array().cloned().unwrap_or_default());
-            if stderr().is_terminal() {
-                anstream::eprintln!("{DIM}{} of {} reopened{DIM:#}", reopened.len(), ids.len());
-            }
+            bar.set_position(reopened.len() as u64);
         }
+        bar.finish_and_clear();
     }
     if as_json {
         let shown = if arguments.execute { &reopened } else { &ids };

@@ -206,8 +206,10 @@ impl Remote {
 
     /// Only some routes know the parameter; the others are the operator's own.
     fn merchant_for(&self, path: &str) -> Option<&str> {
-        let nouns = ["/v1/endpoints", "/v1/events", "/v1/deliveries", "/v1/account", "/v1/failed"];
-        let is_merchants = nouns.iter().any(|noun| path.starts_with(noun));
+        let nouns = ["endpoints", "recoveries", "events", "deliveries", "account", "failed"];
+        let is_merchants = nouns
+            .iter()
+            .any(|noun| path.strip_prefix("/v1/").is_some_and(|path| path.starts_with(noun)));
         self.merchant.as_deref().filter(|_| is_merchants || path.starts_with("/v1/sources?"))
     }
 }

@@ -86,7 +86,7 @@ impl<P: Ports> Worker<P> {
         };
         let taken = self.engine.take_in(&event, first_tries).await?;
         for (claim, endpoint) in taken.claims {
-            let (engine, event) = (Arc::clone(&self.engine), Arc::clone(&event));
+            let (engine, event) = (Arc::clone(&self.engine), Arc::clone(&taken.event));
             let delivery = claim.delivery();
             self.first_tries.spawn(async move {
                 if let Err(error) = engine.attempt(&event, claim, endpoint, None).await {

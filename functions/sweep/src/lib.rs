@@ -1,13 +1,16 @@
 //! Timer in: what is due and has nobody coming for it goes back on the `deliveries` queue.
 //!
 //! The sweep itself is the engine's. Here it gets its time, and what it found is published: as a
-//! log line that CloudWatch makes metrics of, and as the answer for whoever starts it by hand.
+//! log line that CloudWatch makes metrics of, and as the answer for whoever starts it by hand. What
+//! time is left goes to the orders of merchants to be sent again what they missed.
 
 pub mod metrics;
 
 use postback_domain::limits::SWEEP_STEP_MAX;
 use postback_domain::time::Timestamp;
 use postback_engine::Engine;
+use postback_engine::ports::history::History;
+use postback_engine::ports::recoveries::Recoveries;
 use postback_engine::ports::{Clock, Ports};
 use postback_engine::sweep::Swept;
 use serde::Serialize;
@@ -36,14 +39,23 @@ pub struct Incomplete {
 ///
 /// # Errors
 /// When the store failed in one shard or more.
-pub async fn handle<P: Ports>(
+pub async fn handle<P: Ports<Store: History + Recoveries>>(
     engine: &Engine<P>,
     deadline: Timestamp,
     function: &str,
     publish: impl FnOnce(String),
 ) -> Result<Report, Incomplete> {
-    let swept = engine.sweep_until(deadline.minus(SWEEP_STEP_MAX)).await;
+    let until = deadline.minus(SWEEP_STEP_MAX);
+    let swept = engine.sweep_until(until).await;
     publish(metrics::line(&swept, engine.ports().clock().now(), function));
+    // A step of these takes a page, which is not longer than a step of the sweep.
+    // On the heap: inside of this future it would be a type too deep for the compiler.
+    if let Err(error) = Box::pin(engine.recover_all(until)).await {
+        tracing::error!(
+            error = &error as &dyn std::error::Error,
+            "the orders to recover could not be read; the next sweep goes on with them"
+        );
+    }
     swept.try_into()
 }
 

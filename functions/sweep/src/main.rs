@@ -21,11 +21,12 @@ fn main() -> ExitCode {
         let aws = AwsSettings::read(&mut variables);
         let table = variables.required("POSTBACK_TABLE");
         let deliveries = variables.required("POSTBACK_DELIVERIES_QUEUE_URL");
+        let retention = variables.days("POSTBACK_RETENTION_DAYS", RETENTION);
         let function = variables.required("AWS_LAMBDA_FUNCTION_NAME");
         variables.finish()?;
 
         let clients = Clients::new(aws, Patience::BEHIND);
-        let store = DynamoStore::new(clients.dynamodb(), table, RETENTION, Arc::new(SystemClock));
+        let store = DynamoStore::new(clients.dynamodb(), table, retention, Arc::new(SystemClock));
         let ports = AwsPorts::new(store, SqsQueue::new(clients.sqs(), deliveries), NoSender);
         let engine = Engine::new(ports, Settings::default());
 

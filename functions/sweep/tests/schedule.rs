@@ -3,11 +3,17 @@
 #![expect(clippy::unwrap_used, reason = "these are tests")]
 
 use std::path::Path;
+use std::sync::Arc;
 use std::time::Duration;
 
+use postback_domain::event::Event;
+use postback_domain::ids::{EndpointId, RecoveryId};
 use postback_domain::limits::{SWEEP_STEP_MAX, SWEEP_TIMEOUT};
+use postback_domain::recovery::{Counts, Place, Recovery, Standing};
+use postback_domain::text::Label;
+use postback_engine::ports::recoveries::Recoveries as _;
 use postback_engine::take_in::FirstTries;
-use postback_stage::{Stage, at, envelope, event};
+use postback_stage::{MERCHANT, NOW, Stage, at, envelope, event};
 use postback_sweep::Report;
 use serde::de::IgnoredAny;
 use serde_json::Value;
@@ -71,4 +77,42 @@ async fn what_could_not_be_sent_is_not_counted_and_comes_with_a_later_sweep() {
     stage.clock().advance(Duration::from_secs(331));
     let (report, _) = sweep(&stage, SWEEP_TIMEOUT + Duration::from_secs(331)).await;
     assert_eq!(report.reenqueued, 3);
+}
+
+/// What a request has begun and had no time for.
+#[tokio::test]
+async fn orders_to_recover_are_gone_on_with() {
+    let stage = Stage::new(1).await;
+    for number in 0..250 {
+        stage
+            .engine()
+            .take_in(&nobodys(&format!("evt_{number}")), FirstTries::Queued)
+            .await
+            .unwrap();
+    }
+    stage.clock().advance(Duration::from_secs(90));
+    let id = RecoveryId::from_bits(1);
+    let order = Recovery {
+        id,
+        merchant_id: MERCHANT,
+        endpoint_id: EndpointId::from_bits(1),
+        since: NOW,
+        until: at(90),
+        places: vec![Place::Addressed(Label::parse("acct_1").unwrap())],
+        per_second: 1000,
+        created_at: at(90),
+        standing: Standing::Running { place: 0, cursor: None, next_due_at: at(90) },
+        counts: Counts::default(),
+    };
+    stage.store().create_recovery(order).await.unwrap();
+    let (report, _) = sweep(&stage, SWEEP_TIMEOUT).await;
+    assert_eq!(report.reenqueued, 0, "the sweep's own work is counted apart");
+    assert_eq!(stage.queue().take().len(), 250);
+    let order = stage.store().read_recovery(id).await.unwrap().unwrap();
+    assert_eq!((order.counts.recovered, order.is_running()), (250, false));
+}
+
+/// For a merchant that is not here.
+fn nobodys(name: &str) -> Arc<Event> {
+    Arc::new(Event { addressee: Label::parse("acct_1").ok(), ..(*event(name)).clone() })
 }

@@ -35,6 +35,9 @@ const ENTRIES_MAX: usize = 2_000;
 /// How many entries can be read side by side.
 const TURNS: usize = 64;
 
+/// A merchant's external id, hashed: what events say may be long, and there may be many of it.
+pub(crate) type Name = [u8; 32];
+
 /// A merchant's endpoints, as the engine reads them.
 pub(crate) type Endpoints = Arc<[Arc<Endpoint>]>;
 
@@ -55,6 +58,8 @@ pub(crate) struct Shelves {
     generation: u64,
     pub(crate) sources: Shelf<SourceId, Arc<Source>>,
     pub(crate) merchants: Shelf<MerchantId, Arc<Merchant>>,
+    /// By their external ids.
+    pub(crate) called: Shelf<Name, MerchantId>,
     pub(crate) endpoints: Shelf<EndpointId, Arc<Endpoint>>,
     pub(crate) endpoints_of: Shelf<MerchantId, Endpoints>,
 }
@@ -87,6 +92,8 @@ pub(crate) trait Ages: Clone {
 impl Ages for Arc<Source> {}
 
 impl Ages for Arc<Merchant> {}
+
+impl Ages for MerchantId {}
 
 impl Ages for Arc<Endpoint> {
     /// One that is off is looked at every time: switching it on wakes what waits for it at once,

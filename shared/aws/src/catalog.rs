@@ -4,7 +4,8 @@
 //! | row | `pk` | `sk` |
 //! |---|---|---|
 //! | noun | its id | `it` |
-//! | entry of a list | `list#merchants`, `list#sources`, or `list#`, a kind, `#`, a merchant | created, `#`, id |
+//! | order to be sent again what was missed | its id | `it` |
+//! | entry of a list | `list#merchants`, `list#sources`, `list#recoveries`, or `list#`, a kind, `#`, a merchant | created, `#`, id |
 //! | external id | `external#` and the text | `it` |
 //!
 //! Invariants: a noun, its entries and its external id are written and deleted together, in one
@@ -17,6 +18,7 @@ mod keys;
 mod lists;
 mod merchants;
 mod noun;
+pub(crate) mod recoveries;
 mod sources;
 mod write;
 
@@ -35,6 +37,7 @@ use crate::store::DynamoStore;
 use crate::table::in_time;
 
 pub(crate) use self::endpoints::{every_endpoint_of, switch_off};
+pub(crate) use self::merchants::merchant_called;
 pub(crate) use self::noun::read;
 pub(crate) use self::sources::note_secret_use;
 

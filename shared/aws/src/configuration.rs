@@ -8,12 +8,14 @@ use postback_domain::endpoint::{Endpoint, OffReason};
 use postback_domain::ids::{EndpointId, MerchantId, SecretId, SourceId};
 use postback_domain::merchant::Merchant;
 use postback_domain::source::Source;
+use postback_domain::text::Label;
 use postback_domain::time::Timestamp;
 use postback_engine::ports::store::Freshness;
 use postback_engine::ports::{Configuration, Unavailable};
+use sha2::{Digest as _, Sha256};
 
 use crate::cache::{AGE_MAX, Endpoints, FRESH_AGE_MAX};
-use crate::catalog::{every_endpoint_of, note_secret_use, read, switch_off};
+use crate::catalog::{every_endpoint_of, merchant_called, note_secret_use, read, switch_off};
 use crate::store::DynamoStore;
 use crate::table::in_time;
 
@@ -34,6 +36,15 @@ impl Configuration for DynamoStore {
     async fn merchant(&self, id: MerchantId) -> Result<Option<Arc<Merchant>>, Unavailable> {
         let read = async { Ok(read(&self.table, id).await?.map(Arc::new)) };
         in_time(self.cache.get_or_read(|shelves| &mut shelves.merchants, id, AGE_MAX, read)).await
+    }
+
+    async fn merchant_called(
+        &self,
+        external_id: &Label,
+    ) -> Result<Option<MerchantId>, Unavailable> {
+        let name = Sha256::digest(external_id.as_str().as_bytes()).into();
+        let read = merchant_called(&self.table, external_id);
+        in_time(self.cache.get_or_read(|shelves| &mut shelves.called, name, AGE_MAX, read)).await
     }
 
     async fn endpoints_of(&self, merchant: MerchantId) -> Result<Endpoints, Unavailable> {

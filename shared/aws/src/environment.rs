@@ -9,8 +9,7 @@ use postback_domain::endpoint::Destinations;
 
 use crate::cache::AGE_MAX;
 
-/// How long events and deliveries are kept, unless the stack says otherwise. Only deliver writes
-/// what expires.
+/// How long events and deliveries are kept, unless the stack says otherwise.
 pub const RETENTION: Duration = Duration::from_secs(90 * 24 * 3600);
 
 /// Reads variables and remembers what was wrong with them.

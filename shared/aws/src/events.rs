@@ -21,7 +21,7 @@ use crate::keys;
 use crate::rows;
 use crate::rows::event::CONFLICTS;
 use crate::store::DynamoStore;
-use crate::table::{PK, in_time, unavailable};
+use crate::table::{EXPIRES, PK, in_time, unavailable};
 
 impl Events for DynamoStore {
     async fn admit(
@@ -87,7 +87,14 @@ impl DynamoStore {
         delivery: Delivery,
         now: Timestamp,
     ) -> Result<Option<Delivery>, Unavailable> {
-        let row = rows::delivery::row(&delivery, now.plus(self.retention));
+        let expires = now.plus(self.retention);
+        if let Progress::NotApply { addressee: Some(addressee), .. } = &delivery.progress {
+            // Before the row, so that whoever dies in between has it written again.
+            let mut entry = keys::addressed(addressee, &delivery).to_item();
+            entry.insert(EXPIRES.to_owned(), number(expires.as_secs()));
+            self.put_new(entry).await?;
+        }
+        let row = rows::delivery::row(&delivery, expires);
         Ok(match self.put_new(row).await? {
             Put::New => Some(delivery),
             Put::There(_) => None,
@@ -97,7 +104,7 @@ impl DynamoStore {
     /// An answer that is lost and asked for again finds the row of the first request and calls it
     /// there. For an event that is a repeat, which completes its plan; for a delivery it is one
     /// that somebody else has opened, which the sweep has attempted when its lease has run out.
-    async fn put_new(&self, row: Item) -> Result<Put, Unavailable> {
+    pub(crate) async fn put_new(&self, row: Item) -> Result<Put, Unavailable> {
         let request = self.table.client.put_item().table_name(&self.table.name);
         let request = request
             .set_item(Some(row))
@@ -137,7 +144,7 @@ impl DynamoStore {
 }
 
 /// What became of a row that is put once.
-enum Put {
+pub(crate) enum Put {
     New,
     There(Item),
 }

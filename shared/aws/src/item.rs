@@ -12,6 +12,7 @@ use std::str::FromStr;
 
 use aws_sdk_dynamodb::primitives::Blob;
 use aws_sdk_dynamodb::types::AttributeValue;
+use postback_domain::text::Label;
 use postback_domain::time::Timestamp;
 use postback_engine::ports::Unavailable;
 use serde::Serialize;
@@ -75,6 +76,12 @@ impl<'a> Reader<'a> {
     pub(crate) fn optional_text(self, name: &str) -> Read<Option<&'a str>> {
         let wrong = |_: &AttributeValue| Damaged::new(name, "not a text");
         self.0.get(name).map(|value| value.as_s().map(String::as_str).map_err(wrong)).transpose()
+    }
+
+    /// A name or the like.
+    pub(crate) fn optional_label(self, name: &str) -> Read<Option<Label>> {
+        let label = self.optional_text(name)?.map(Label::parse).transpose();
+        label.map_err(|error| Damaged::new(name, error))
     }
 
     /// A text that says more than a text.

@@ -6,6 +6,7 @@
 //! | event | place | its id |
 //! | delivery | place | its id |
 //! | conflict | place | `conflict#`, the event's id, its number |
+//! | entry of what is for an unknown merchant | `addressed#`, its external id | opened, id |
 //! | request with an `Idempotency-Key` | `idempotency#`, its record's id | `it` |
 //!
 //! The place is what an event's id and its deliveries' ids have in common, so a delivery is found
@@ -27,6 +28,7 @@
 use postback_domain::delivery::{Delivery, Progress, State};
 use postback_domain::idempotency::RecordId;
 use postback_domain::ids::{DeliveryId, EventId, MerchantId};
+use postback_domain::text::Label;
 use postback_domain::time::Timestamp;
 
 use crate::table::Key;
@@ -64,6 +66,16 @@ pub(crate) fn delivery(id: DeliveryId) -> Key {
 
 pub(crate) fn conflict(event: EventId, number: u32) -> Key {
     Key { pk: place(event.as_bytes()), sk: format!("conflict#{event}#{number}") }
+}
+
+/// The entry of a NOT_APPLY row among all that is for the merchant that the platform calls so.
+pub(crate) fn addressed(addressee: &Label, delivery: &Delivery) -> Key {
+    let sk = order_with(delivery.created_at, &delivery.id.to_string());
+    Key { pk: addressed_list(addressee), sk }
+}
+
+pub(crate) fn addressed_list(addressee: &Label) -> String {
+    format!("addressed#{}", addressee.as_str())
 }
 
 pub(crate) fn idempotency(id: RecordId) -> Key {

@@ -2,7 +2,7 @@
 //!
 //! Reading order: [`clients`] (how the SDK is set up, once per cold start); `table`, `item` and
 //! `keys` (the table, and where each row lives); [`store`] with one file a port (`events`,
-//! `deliveries`, `due`, `history`, `pulls`, `idempotency`, `configuration`, `catalog`); `wire` and
+//! `deliveries`, `due`, `history`, `pulls`, `recoveries`, `idempotency`, `configuration`, `catalog`); `wire` and
 //! [`queues`] (what a message looks like, and how it is sent). Around them, what every function needs: [`ports`] as the
 //! engine wants them, [`environment`], [`process`] and [`logging`], and [`gateway`] for those that
 //! speak HTTP.
@@ -32,6 +32,7 @@ pub mod ports;
 pub mod process;
 mod pulls;
 pub mod queues;
+mod recoveries;
 mod rows;
 pub mod store;
 mod table;

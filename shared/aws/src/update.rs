@@ -4,7 +4,7 @@ use aws_sdk_dynamodb::operation::update_item::builders::UpdateItemFluentBuilder;
 use aws_sdk_dynamodb::types::AttributeValue;
 
 use crate::item::Item;
-use crate::table::{Key, Table};
+use crate::table::{Key, PK, Table};
 
 /// Sets and removes attributes of one row under a condition. Every name goes by its own
 /// placeholder, `#name`, because many are reserved words; every value to be set by `:set_name`.
@@ -58,6 +58,15 @@ impl Update {
     pub(crate) fn if_absent(mut self, name: &str) -> Self {
         let placeholder = self.name(name);
         self.condition.push(format!("attribute_not_exists({placeholder})"));
+        self
+    }
+
+    /// Only if the row is there, and its list, which may not be, does not have this value.
+    pub(crate) fn if_there_without(mut self, name: &str, value: AttributeValue) -> Self {
+        let (list, key) = (self.name(name), self.name(PK));
+        self.condition
+            .push(format!("attribute_exists({key}) AND NOT contains({list}, :without_{name})"));
+        self.values.insert(format!(":without_{name}"), value);
         self
     }
 

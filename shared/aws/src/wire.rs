@@ -3,6 +3,7 @@
 //! ```text
 //! {"v":1,"event":{"source":"src_…","merchant":"mch_…","provider_event_id":"…","type":"…",
 //!  "received_at":1790000000000,"content_type":"…","body":"<base64>","secrets":["sec_…"]}}
+//! {"v":2,"event":{… and "addressee":"…"}}
 //! {"v":1,"delivery":{"merchant":"mch_…","delivery":"dlv_…","round":1,"tries":1}}
 //! ```
 //!
@@ -23,12 +24,19 @@ use postback_domain::delivery::message::Message;
 use postback_domain::event::{Event, EventType, ProviderEventId};
 use postback_domain::ids::{EventId, MerchantId, SecretId, SourceId};
 use postback_domain::limits::BODY_BYTES_MAX;
+use postback_domain::text::Label;
 use postback_domain::time::Timestamp;
 use serde::de::IgnoredAny;
 use serde::{Deserialize, Serialize};
 
-/// The version that this code writes, and the newest that it reads.
-const VERSION: u32 = 1;
+/// The newest version that this code reads.
+const VERSION: u32 = 2;
+
+/// Of most messages.
+const PLAIN: u32 = 1;
+
+/// Of an event that says whom it is for: who does not know that would give it to somebody else.
+const ADDRESSED: u32 = 2;
 
 /// What SQS carries in one message, and in one batch of them.
 pub(crate) const QUEUE_BYTES_MAX: usize = 1024 * 1024;
@@ -36,10 +44,10 @@ pub(crate) const QUEUE_BYTES_MAX: usize = 1024 * 1024;
 /// The longest base64 of a body.
 const BODY_BASE64_BYTES_MAX: usize = BODY_BYTES_MAX.div_ceil(3) * 4;
 
-/// All other fields of an event at their longest: an id of 255 and a type of 200 bytes, each
-/// tripled at most by escaping, a `content-type` as long as API Gateway takes headers in all
+/// All other fields of an event at their longest: an id of 255, a type of 200 and an addressee of
+/// 200 bytes, each tripled at most by escaping, a `content-type` as long as API Gateway takes headers in all
 /// (10 KiB), doubled at most, and a little for the rest, of which a source's secrets are half.
-const ENVELOPE_BYTES_MAX: usize = 3 * (255 + 200) + 2 * 10 * 1024 + 1024;
+const ENVELOPE_BYTES_MAX: usize = 3 * (255 + 200 + 200) + 2 * 10 * 1024 + 1024;
 
 const _: () = assert!(BODY_BASE64_BYTES_MAX + ENVELOPE_BYTES_MAX < QUEUE_BYTES_MAX);
 
@@ -64,7 +72,7 @@ pub enum Unreadable {
     #[error("message has version {0}, and {VERSION} is the newest known")]
     Newer(u32),
     /// Not JSON, or not with the fields of its version.
-    #[error("message has no form of version {VERSION} (at column {column})")]
+    #[error("message has no form that is known (at column {column})")]
     Malformed {
         /// Where reading ended.
         column: usize,
@@ -91,6 +99,8 @@ struct Envelope<E> {
 struct WrittenEvent<'a> {
     source: SourceId,
     merchant: MerchantId,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    addressee: Option<&'a Label>,
     provider_event_id: &'a str,
     r#type: &'a str,
     received_at: i64,
@@ -105,6 +115,8 @@ struct WrittenEvent<'a> {
 struct ReadEvent {
     source: SourceId,
     merchant: MerchantId,
+    #[serde(default)]
+    addressee: Option<Label>,
     provider_event_id: String,
     r#type: String,
     received_at: i64,
@@ -120,6 +132,7 @@ pub(crate) fn event(event: &Event, secrets: &[SecretId]) -> String {
     let written = WrittenEvent {
         source: event.source_id,
         merchant: event.merchant_id,
+        addressee: event.addressee.as_ref(),
         provider_event_id: event.provider_event_id.as_str(),
         r#type: event.event_type.as_str(),
         received_at: event.received_at.as_millis(),
@@ -127,13 +140,14 @@ pub(crate) fn event(event: &Event, secrets: &[SecretId]) -> String {
         body: BASE64.encode(&event.body),
         secrets,
     };
-    ascii::to_string(&Envelope { v: VERSION, event: Some(written), delivery: None })
+    let v = if event.addressee.is_some() { ADDRESSED } else { PLAIN };
+    ascii::to_string(&Envelope { v, event: Some(written), delivery: None })
 }
 
 /// A message that asks for a delivery to be looked at.
 pub(crate) fn delivery(message: Message) -> String {
     let delivery = Some(message);
-    ascii::to_string(&Envelope { v: VERSION, event: None::<WrittenEvent<'_>>, delivery })
+    ascii::to_string(&Envelope { v: PLAIN, event: None::<WrittenEvent<'_>>, delivery })
 }
 
 /// Reads a message.
@@ -185,6 +199,7 @@ impl TryFrom<ReadEvent> for Event {
             id: EventId::derive(read.source, &provider_event_id),
             source_id: read.source,
             merchant_id: read.merchant,
+            addressee: read.addressee,
             provider_event_id,
             event_type: EventType::new(&read.r#type),
             received_at: Timestamp::from_millis(read.received_at),

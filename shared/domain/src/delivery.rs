@@ -29,6 +29,7 @@ use serde::{Deserialize, Serialize};
 use crate::event::{Event, EventType, Plan};
 use crate::ids::{DeliveryId, EndpointId, EventId, MerchantId};
 use crate::limits::{CLOCK_DRIFT_MAX, OWN_FAULT_WAIT, PARKED_RECHECK, SHELVED_MAX};
+use crate::text::Label;
 use crate::time::Timestamp;
 use log::Attempt;
 use message::MessageId;
@@ -91,6 +92,9 @@ pub enum Progress {
     NotApply {
         /// When that was decided.
         at: Timestamp,
+        /// Whom the event was for, in the platform's words, if that was the reason: no merchant was
+        /// known by them.
+        addressee: Option<Label>,
     },
 }
 
@@ -222,7 +226,8 @@ impl Delivery {
             progress,
         };
         if plan.0.is_empty() {
-            return vec![row(None, Progress::NotApply { at: now })];
+            let addressee = event.addressee.clone();
+            return vec![row(None, Progress::NotApply { at: now, addressee })];
         }
         let due_at = lease.map_or(now, |lease| lease.until);
         let pending = || Progress::Pending { due_at, lease, shelved: None };
@@ -245,8 +250,27 @@ impl Delivery {
             Progress::Pending { .. } => None,
             Progress::Success { at, .. }
             | Progress::Failed { at, .. }
-            | Progress::NotApply { at } => Some(at),
+            | Progress::NotApply { at, .. } => Some(at),
         }
+    }
+
+    /// The delivery that takes the place of a row that says that nobody wanted the event: owed to an
+    /// endpoint after all, of this merchant, and due at this time. It is as old as that row, so that
+    /// it is where people look for it. `None` for anything else than such a row.
+    #[must_use]
+    pub fn owed_to(
+        &self,
+        merchant: MerchantId,
+        endpoint: EndpointId,
+        due_at: Timestamp,
+    ) -> Option<Self> {
+        matches!(self.progress, Progress::NotApply { .. }).then(|| Self {
+            id: DeliveryId::derive(self.event_id, Some(endpoint)),
+            merchant_id: merchant,
+            endpoint_id: Some(endpoint),
+            progress: Progress::Pending { due_at, lease: None, shelved: None },
+            ..self.clone()
+        })
     }
 
     /// A fresh round for a delivery that has ended, due at this time. `None` for one that is still

@@ -6,6 +6,7 @@ use sha2::{Digest, Sha256};
 
 use crate::ids::{EndpointId, EventId, MerchantId, SourceId};
 use crate::limits::{EVENT_TYPE_BYTES_MAX, PROVIDER_EVENT_ID_BYTES_MAX};
+use crate::text::Label;
 use crate::time::Timestamp;
 
 /// A verified event, on its way in or as kept. Never changes once kept.
@@ -15,8 +16,10 @@ pub struct Event {
     pub id: EventId,
     /// Where it came in.
     pub source_id: SourceId,
-    /// Whom it is for.
+    /// Whom it is for; whose source it came in by, as long as `addressee` is set.
     pub merchant_id: MerchantId,
+    /// Whom it is for in the platform's words, if no merchant was known by them.
+    pub addressee: Option<Label>,
     /// What the provider calls it.
     pub provider_event_id: ProviderEventId,
     /// What kind of fact it is, in the provider's words.

@@ -118,6 +118,11 @@ id!(
     "key"
 );
 id!(
+    /// A merchant's order to be sent again what it missed.
+    RecoveryId,
+    "rec"
+);
+id!(
     /// One of the secrets that a source verifies with.
     SecretId,
     "sec"

@@ -4,7 +4,8 @@
 //! Reading order: [`event`] is what a provider told us; [`endpoint`] is who wants it;
 //! [`fan_out`] decides which endpoints are owed it; [`delivery`] is the state machine of one debt,
 //! with [`delivery::verdict`] (what an answer means) and [`delivery::retry`] (when the next try
-//! is); [`push`] is what a merchant gets, and [`signing`] how it knows that it was us; [`rotation`]
+//! is); [`recovery`] is an order to be sent again what was missed;
+//! [`push`] is what a merchant gets, and [`signing`] how it knows that it was us; [`rotation`]
 //! is how secrets change.
 //! [`idempotency`] is for people's requests, not for events.
 //!
@@ -22,6 +23,7 @@ pub mod key;
 pub mod limits;
 pub mod merchant;
 pub mod push;
+pub mod recovery;
 pub mod rotation;
 pub mod signing;
 pub mod source;

@@ -141,6 +141,29 @@ pub const PULL_HOLD_MAX: Duration = Duration::from_secs(3600);
 /// Shorter than the shortest retention of events, which is a week.
 pub const SHELVED_MAX: Duration = Duration::from_secs(3 * 24 * 3600);
 
+/// Deliveries that a recovery makes due each second, unless its merchant says otherwise.
+pub const RECOVERY_PACE: u32 = 50;
+
+/// The fastest pace that can be asked for.
+pub const RECOVERY_PACE_MAX: u32 = 1000;
+
+/// How far ahead of their time a recovery makes deliveries due: as long as a queue holds a message
+/// back, with time to spare, and for longer than it is until somebody goes on with it.
+pub const RECOVERY_AHEAD_MAX: Duration = Duration::from_secs(10 * 60);
+
+const _: () = assert!(RECOVERY_AHEAD_MAX.as_secs() < MESSAGE_WAIT_MAX.as_secs());
+const _: () = assert!(RECOVERY_AHEAD_MAX.as_secs() > SWEEP_EVERY.as_secs());
+
+/// Rows that a recovery looks at in one step.
+pub const RECOVERY_STEP_ROWS: usize = 100;
+
+/// How long whoever goes on with a recovery has it for himself. Two at once would do no harm but to
+/// each other's time.
+pub const RECOVERY_HOLD: Duration = Duration::from_secs(60);
+
+/// How long the request that begins a recovery goes on with it: small ones are done then.
+pub const RECOVERY_BEGIN_MAX: Duration = Duration::from_secs(3);
+
 /// How long the test of an endpoint may take: the answer must be there before API Gateway hangs up.
 pub const TRIAL_TIMEOUT: Duration = Duration::from_secs(20);
 

@@ -3,9 +3,11 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use postback_verify::{Config, Preset, Scheme, SchemeError, Secret, preset};
+use postback_verify::{BodyField, Config, Preset, Scheme, SchemeError, Secret, preset};
 
 pub use postback_verify::Tolerance;
+
+use sha2::{Digest as _, Sha256};
 
 use crate::ids::{MerchantId, SourceId};
 use crate::rotation::{self, Dated, Owner};
@@ -17,8 +19,11 @@ use crate::time::Timestamp;
 pub struct Source {
     /// Drawn at random; also the hard-to-guess part of the ingest URL.
     pub id: SourceId,
-    /// Whom its events are for.
+    /// Whom its events are for, unless they say it themselves.
     pub merchant_id: MerchantId,
+    /// Where an event says whom it is for, by a merchant's `external_id`: a platform's source brings
+    /// the events of many.
+    pub merchant_from: Option<BodyField>,
     /// For people.
     pub name: Option<Label>,
     /// How its requests are signed.
@@ -42,6 +47,19 @@ impl Source {
     /// The secrets that may have signed a request of this time.
     pub fn live_secrets(&self, at: Timestamp) -> impl Iterator<Item = &SourceSecret> {
         rotation::live(&self.secrets, at)
+    }
+
+    /// Whom an event with this body is for, if it says. A value that is no `external_id`, because it
+    /// is too long or has line breaks, becomes its hash: such an event is for somebody else than the
+    /// source's own merchant, whoever that is.
+    pub fn addressee(&self, body: &[u8]) -> Option<Label> {
+        let named = self.merchant_from.as_ref()?.read(body)?;
+        let label = Label::parse(&named).or_else(|_| {
+            let hash = Sha256::digest(named.as_bytes());
+            let hex: String = hash.iter().map(|byte| format!("{byte:02x}")).collect();
+            Label::parse(&format!("sha256:{hex}"))
+        });
+        label.ok()
     }
 
     /// As the owner of secrets that are set now.

@@ -10,6 +10,7 @@ use postback_domain::endpoint::Endpoint;
 use postback_domain::ids::{EndpointId, MerchantId, SourceId};
 use postback_domain::merchant::Merchant;
 use postback_domain::source::Source;
+use postback_domain::text::Label;
 
 /// Entries of one kind; a full map is emptied rather than managed.
 const ENTRIES_MAX: usize = 10_000;
@@ -26,6 +27,8 @@ pub(crate) struct Inner {
     generation: u64,
     pub(crate) sources: HashMap<SourceId, Arc<Source>>,
     pub(crate) merchants: HashMap<MerchantId, Arc<Merchant>>,
+    /// By their external ids.
+    pub(crate) called: HashMap<Label, MerchantId>,
     pub(crate) endpoints: HashMap<EndpointId, Arc<Endpoint>>,
     pub(crate) endpoints_of: HashMap<MerchantId, Arc<[Arc<Endpoint>]>>,
 }

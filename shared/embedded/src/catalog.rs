@@ -21,6 +21,7 @@ use crate::store::EmbeddedStore;
 use crate::writer::Kind;
 
 pub(crate) use endpoints::{endpoint, read as read_endpoint, switch_off};
+pub(crate) use merchants::called as merchant_called;
 pub(crate) use sources::note_secret_use;
 
 type Written = Result<(), CatalogError>;

@@ -6,13 +6,14 @@ use postback_domain::endpoint::{Endpoint, OffReason};
 use postback_domain::ids::{EndpointId, MerchantId, SecretId, SourceId};
 use postback_domain::merchant::Merchant;
 use postback_domain::source::Source;
+use postback_domain::text::Label;
 use postback_domain::time::Timestamp;
 use postback_engine::ports::catalog::Catalog;
 use postback_engine::ports::store::Freshness;
 use postback_engine::ports::{Configuration, Unavailable};
 use rusqlite::{Connection, Result, params};
 
-use crate::catalog::{endpoint, note_secret_use, read_endpoint, switch_off};
+use crate::catalog::{endpoint, merchant_called, note_secret_use, read_endpoint, switch_off};
 use crate::store::EmbeddedStore;
 use crate::writer::Kind;
 
@@ -42,6 +43,25 @@ impl Configuration for EmbeddedStore {
         let merchant = self.read_merchant(id).await?.map(Arc::new);
         if let Some(merchant) = &merchant {
             self.cache.keep(generation, |cache| &mut cache.merchants, id, Arc::clone(merchant));
+        }
+        Ok(merchant)
+    }
+
+    /// Whoever is not known is asked for again: it is one look-up in an index, and those who are
+    /// known are remembered.
+    async fn merchant_called(
+        &self,
+        external_id: &Label,
+    ) -> Result<Option<MerchantId>, Unavailable> {
+        let generation = match self.cache.look(|cache| cache.called.get(external_id).copied()) {
+            Ok(merchant) => return Ok(Some(merchant)),
+            Err(generation) => generation,
+        };
+        let wanted = external_id.clone();
+        let merchant =
+            self.readers.read(move |connection| merchant_called(connection, &wanted)).await?;
+        if let Some(merchant) = merchant {
+            self.cache.keep(generation, |cache| &mut cache.called, external_id.clone(), merchant);
         }
         Ok(merchant)
     }

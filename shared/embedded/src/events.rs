@@ -8,13 +8,14 @@ use postback_domain::delivery::{Claim, Delivery, Lease, Progress};
 use postback_domain::event::{Event, EventType, Plan};
 use postback_domain::ids::{EventId, MerchantId};
 use postback_domain::limits::CONFLICTS_KEPT_MAX;
+use postback_domain::text::Label;
 use postback_domain::time::Timestamp;
 use postback_engine::ports::store::{Admission, Admitted};
 use postback_engine::ports::{Events, Unavailable};
 use rusqlite::{Connection, OptionalExtension, Result, Row, params};
 
 use crate::place;
-use crate::rows::{provider_event_id, source_id, time};
+use crate::rows::{optional_text, provider_event_id, source_id, time};
 use crate::store::EmbeddedStore;
 use crate::writer::Kind;
 
@@ -49,8 +50,8 @@ fn admit(
     let inserted = connection
         .prepare_cached(
             "INSERT INTO events (id, source_id, merchant_id, provider_event_id, event_type,
-                                 received_at, content_type, body)
-             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8) ON CONFLICT (id) DO NOTHING",
+                                 received_at, content_type, body, addressee)
+             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9) ON CONFLICT (id) DO NOTHING",
         )?
         .execute(params![
             event.id.as_bytes(),
@@ -61,6 +62,7 @@ fn admit(
             event.received_at.as_millis(),
             event.content_type,
             &event.body[..],
+            event.addressee.as_ref().map(Label::as_str),
         ])?;
     if inserted == 0 {
         // The first transaction opened the whole plan, so a repeat has nothing to complete.
@@ -98,12 +100,16 @@ fn insert(connection: &Connection, seq: i64, delivery: &Delivery) -> Result<()> 
         }
         _ => (None, None),
     };
+    let addressee = match &delivery.progress {
+        Progress::NotApply { addressee, .. } => addressee.as_ref().map(Label::as_str),
+        _ => None,
+    };
     connection
         .prepare_cached(
             "INSERT INTO deliveries (seq, id, event_id, merchant_id, endpoint_id, event_type,
                                      created_at, state, round, tries, due_at, lease_until,
-                                     finished_at)
-             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13)",
+                                     finished_at, addressee)
+             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14)",
         )?
         .execute(params![
             seq,
@@ -119,6 +125,7 @@ fn insert(connection: &Connection, seq: i64, delivery: &Delivery) -> Result<()> 
             due_at,
             lease_until,
             delivery.finished_at().map(Timestamp::as_millis),
+            addressee,
         ])
         .map(drop)
 }
@@ -162,6 +169,7 @@ pub(crate) fn event(row: &Row<'_>) -> Result<Event> {
         id: EventId::from_bytes(row.get("id")?),
         source_id: source_id(row, "source_id")?,
         merchant_id: MerchantId::from_bytes(row.get("merchant_id")?),
+        addressee: optional_text(row, "addressee")?,
         provider_event_id: provider_event_id(row)?,
         event_type: EventType::new(&row.get::<_, String>("event_type")?),
         received_at: time(row, "received_at")?,

@@ -6,7 +6,7 @@
 //!
 //! Reading order: [`store`] opens a data directory; `writer` is the one writer, with group
 //! commit; `events`, `deliveries`, `due` are the engine's ports; `catalog`,
-//! `history`, `pulls` and `idempotency` the API's.
+//! `history`, `pulls`, `recoveries` and `idempotency` the API's.
 //!
 //! Invariants: one process owns a data directory, by a lock of the operating system; a write has
 //! been synced to disk when its future answers; no SQL decides a rule of `postback-domain`, it
@@ -26,6 +26,7 @@ mod place;
 mod pulls;
 pub mod queue;
 mod reader;
+mod recoveries;
 mod rows;
 mod schema;
 pub mod store;

@@ -18,7 +18,7 @@ use serde::de::DeserializeOwned;
 /// The columns that [`delivery`] reads.
 pub(crate) const DELIVERY_COLUMNS: &str = "id, event_id, merchant_id, endpoint_id, event_type, \
      created_at, state, round, tries, due_at, lease_until, shelved_until, finished_at, via, \
-     failed_reason, ended_by, seq";
+     failed_reason, ended_by, addressee, seq";
 
 /// Reads the columns of [`DELIVERY_COLUMNS`].
 pub(crate) fn delivery(row: &Row<'_>) -> Result<Delivery> {
@@ -35,7 +35,9 @@ pub(crate) fn delivery(row: &Row<'_>) -> Result<Delivery> {
             reason: word::<FailedReason>(row, "failed_reason")?,
             ended_by: row.get::<_, Option<String>>("ended_by")?.map(MessageId),
         },
-        State::NotApply => Progress::NotApply { at: finished()? },
+        State::NotApply => {
+            Progress::NotApply { at: finished()?, addressee: optional_text(row, "addressee")? }
+        }
     };
     Ok(Delivery {
         id: DeliveryId::from_bytes(row.get("id")?),

@@ -151,15 +151,17 @@ fn event(
     now: Timestamp,
 ) -> Event {
     let provider_event_id = ProviderEventId::new(&identity.provider_event_id);
+    let body = body.slice(identity.bytes);
     Event {
         id: EventId::derive(source.id, &provider_event_id),
         source_id: source.id,
         merchant_id: source.merchant_id,
+        addressee: source.addressee(&body),
         provider_event_id,
         event_type: EventType::new(&identity.event_type),
         received_at: now,
         content_type: content_type.map(str::to_owned),
-        body: body.slice(identity.bytes),
+        body,
     }
 }
 

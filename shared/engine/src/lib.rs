@@ -4,7 +4,7 @@
 //! Reading order: [`ports`] is what the engine needs from the world; [`accept`] verifies a
 //! provider's request; [`take_in`] makes it an event with its deliveries; [`deliver`] makes one
 //! attempt and records it; [`sweep`] finds what was lost; [`redrive`] reopens what was given up;
-//! [`pull`] hands it to its merchant.
+//! [`recover`] does so for all that an endpoint missed; [`pull`] hands it to its merchant.
 //!
 //! There is no word of a table, a queue URL or a row here, and no `if aws`: what differs between
 //! the embedded store and AWS is an adapter, and every adapter passes one contract suite.
@@ -14,6 +14,7 @@ pub mod deliver;
 mod note_use;
 pub mod ports;
 pub mod pull;
+pub mod recover;
 pub mod redrive;
 pub mod sweep;
 pub mod take_in;

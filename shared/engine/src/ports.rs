@@ -6,8 +6,8 @@
 //! [`postback_domain::limits::PORT_CALL_MAX`], with an error if need be.
 //!
 //! Reading order: [`store`] (what the engine itself reads and writes), [`queue`], [`sender`],
-//! [`clock`]; then [`catalog`], [`history`], [`pulls`] and [`idempotency`], which only the API
-//! needs.
+//! [`clock`]; then [`catalog`], [`history`], [`pulls`], [`recoveries`] and [`idempotency`], which
+//! the API needs.
 
 pub mod catalog;
 pub mod clock;
@@ -15,6 +15,7 @@ pub mod history;
 pub mod idempotency;
 pub mod pulls;
 pub mod queue;
+pub mod recoveries;
 pub mod sender;
 pub mod store;
 

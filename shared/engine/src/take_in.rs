@@ -4,7 +4,7 @@
 use std::sync::Arc;
 
 use postback_domain::delivery::{Claim, Lease};
-use postback_domain::event::Event;
+use postback_domain::event::{Event, Plan};
 use postback_domain::fan_out;
 use postback_domain::ids::EndpointId;
 
@@ -26,6 +26,8 @@ pub enum FirstTries {
 /// A taken-in event and the attempts that the caller now owes.
 #[derive(Debug)]
 pub struct TakenIn {
+    /// As it is kept: with the merchant it is for.
+    pub event: Arc<Event>,
     /// Whether we had it before.
     pub admission: Admission,
     /// To be passed to [`Engine::attempt`], each on its own; empty for a repeat.
@@ -45,13 +47,20 @@ impl<P: Ports> Engine<P> {
         first_tries: FirstTries,
     ) -> Result<TakenIn, Unavailable> {
         let now = self.ports.clock().now();
-        let endpoints = self.ports.store().endpoints_of(event.merchant_id).await?;
-        let plan = fan_out::plan(&event.event_type, &endpoints);
+        let event = self.addressed(event).await?;
+        let plan = match event.addressee {
+            // For somebody we do not know, and so for none of this merchant's endpoints.
+            Some(_) => Plan(Vec::new()),
+            None => {
+                let endpoints = self.ports.store().endpoints_of(event.merchant_id).await?;
+                fan_out::plan(&event.event_type, &endpoints)
+            }
+        };
         let lease = match first_tries {
             FirstTries::Mine => Some(Lease { until: now.plus(self.settings.lease) }),
             FirstTries::Queued => None,
         };
-        let admitted = self.ports.store().admit(Arc::clone(event), plan, lease, now).await?;
+        let admitted = self.ports.store().admit(Arc::clone(&event), plan, lease, now).await?;
         if admitted.admission == Admission::Conflict {
             tracing::warn!(
                 event.id = %event.id,
@@ -65,6 +74,25 @@ impl<P: Ports> Engine<P> {
             let messages = messages.map(|message| Scheduled { message, wait: AT_ONCE }).collect();
             self.send(messages, now).await;
         }
-        Ok(TakenIn { admission: admitted.admission, claims: admitted.claims })
+        Ok(TakenIn { event, admission: admitted.admission, claims: admitted.claims })
+    }
+
+    /// The event with the merchant it is for, if one is known by what it says.
+    async fn addressed(&self, event: &Arc<Event>) -> Result<Arc<Event>, Unavailable> {
+        let Some(addressee) = &event.addressee else { return Ok(Arc::clone(event)) };
+        Ok(match self.ports.store().merchant_called(addressee).await? {
+            Some(merchant_id) => {
+                Arc::new(Event { merchant_id, addressee: None, ..Event::clone(event) })
+            }
+            None => {
+                tracing::warn!(
+                    event.id = %event.id,
+                    source.id = %event.source_id,
+                    "event {} is for a merchant that is not known",
+                    event.id
+                );
+                Arc::clone(event)
+            }
+        })
     }
 }

@@ -20,6 +20,7 @@ mod merchants;
 mod page;
 mod presets;
 mod pull;
+mod recoveries;
 mod seed;
 mod sources;
 mod values;
@@ -40,6 +41,7 @@ use postback_engine::ports::catalog::Catalog;
 use postback_engine::ports::history::History;
 use postback_engine::ports::idempotency::Idempotency;
 use postback_engine::ports::pulls::Pulls;
+use postback_engine::ports::recoveries::Recoveries;
 use postback_engine::ports::{Clock, Ports};
 use tracing::Instrument as _;
 
@@ -47,9 +49,9 @@ use crate::edge;
 use crate::problem::Problem;
 
 /// Ports whose store also serves the API.
-pub trait ApiPorts: Ports<Store: Catalog + History + Pulls + Idempotency> {}
+pub trait ApiPorts: Ports<Store: Catalog + History + Pulls + Recoveries + Idempotency> {}
 
-impl<P: Ports<Store: Catalog + History + Pulls + Idempotency>> ApiPorts for P {}
+impl<P: Ports<Store: Catalog + History + Pulls + Recoveries + Idempotency>> ApiPorts for P {}
 
 /// What an installation chooses.
 #[derive(Debug, Clone)]
@@ -121,6 +123,9 @@ pub fn router<P: ApiPorts>(api: Api<P>) -> Router {
         )
         .route("/v1/endpoints/{endpoint}/secret/rotate", post(endpoints::rotation::rotate::<P>))
         .route("/v1/endpoints/{endpoint}/test", post(endpoints::trial::test::<P>))
+        .route("/v1/endpoints/{endpoint}/recover", post(recoveries::create::<P>))
+        .route("/v1/recoveries/{recovery}", get(recoveries::read::<P>))
+        .route("/v1/recoveries/{recovery}/cancel", post(recoveries::cancel::<P>))
         .route("/v1/events", get(events::list::<P>))
         .route("/v1/events/{event}", get(events::read::<P>))
         .route("/v1/deliveries", get(deliveries::list::<P>))

@@ -127,7 +127,7 @@ impl Selector {
     }
 }
 
-fn input_value<'r>(
+pub(crate) fn input_value<'r>(
     input: &Input,
     request: &Request<'r>,
     json: Option<&'r Values<'_>>,

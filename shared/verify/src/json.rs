@@ -24,7 +24,7 @@ pub(crate) const POINTER_DEPTH_MAX: usize = 16;
 pub(crate) const POINTERS_MAX: usize = 64;
 
 /// A set of pointers, compiled.
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default)]
 pub(crate) struct Pointers {
     written: Vec<String>,
     root: Node,
@@ -47,13 +47,13 @@ pub(crate) struct Values<'a> {
 #[derive(Debug)]
 pub(crate) struct NotJson;
 
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default)]
 struct Node {
     children: Vec<Child>,
     slot: Option<Slot>,
 }
 
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 struct Child {
     key: String,
     /// The key read as an array index.

@@ -1,6 +1,7 @@
 #![doc = include_str!("../README.md")]
 
 mod batch;
+mod body_field;
 mod bounded;
 mod config;
 mod digest;
@@ -23,6 +24,7 @@ mod time;
 mod verify;
 
 pub use batch::ITEMS_MAX;
+pub use body_field::{BODY_FIELD_BYTES_MAX, BodyField, BodyFieldError};
 pub use config::{CONFIG_VALUE_BYTES_MAX, Config, ConfigError};
 pub use explain::{Explanation, Step};
 pub use handshake::Method;

@@ -80,6 +80,16 @@ impl Scheme {
         }
     }
 
+    /// Whether what is in the body can be told by nobody but the provider: the signature binds all
+    /// of it, or the sender has shown a credential of his own. With a signature over a part, whoever
+    /// has seen one request can make others that differ in the rest.
+    pub fn vouches_for_body(&self) -> bool {
+        match &self.kind {
+            Kind::Signed(_) => self.covers_body(),
+            Kind::Token | Kind::Basic => true,
+        }
+    }
+
     /// Whether one request may carry several events.
     pub fn is_batch(&self) -> bool {
         self.batch.is_some()

@@ -248,6 +248,18 @@ fn dead_letters_are_redriven_or_fetched_by_command() {
     let line: Value = serde_json::from_str(&ended.stdout).expect("one line of JSON");
     assert_eq!((&line["delivery_id"], &line["status"]), (&delivery["id"], &json!(200)));
 
+    // What was given up meanwhile is sent again by one order.
+    shop.reply_from_now_on(Reply::status(503));
+    source.deliver("evt_5", "charge.refunded");
+    merchant.wait_for("evt_5", &endpoint, "FAILED");
+    shop.reply_from_now_on(Reply::status(200));
+    let recover = ["deliveries", "recover", &endpoint.id, "--since", "2h", "--states", "FAILED"];
+    let order = person.asks(&[&recover[..], &["--merchant", &merchant.id]].concat());
+    assert_eq!((&order["status"], &order["recovered"]), (&json!("done"), &json!(1)), "{order}");
+    merchant.wait_for("evt_5", &endpoint, "SUCCESS");
+    let late = person.asks(&["deliveries", "cancel", &text(&order, "id")]);
+    assert_eq!(late["status"], "done");
+
     // Nobody takes it: the command says so, and nothing is acknowledged.
     shop.reply_from_now_on(Reply::status(503));
     source.deliver("evt_4", "charge.refunded");

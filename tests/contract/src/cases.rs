@@ -8,3 +8,4 @@ pub mod events;
 pub mod history;
 pub mod idempotency;
 pub mod pulls;
+pub mod recoveries;

@@ -20,11 +20,15 @@ use postback_engine::ports::catalog::Catalog;
 use postback_engine::ports::history::History;
 use postback_engine::ports::idempotency::Idempotency;
 use postback_engine::ports::pulls::Pulls;
+use postback_engine::ports::recoveries::Recoveries;
 
 /// A store that serves the engine and the API.
-pub trait WholeStore: Store + Catalog + History + Pulls + Idempotency + 'static {}
+pub trait WholeStore:
+    Store + Catalog + History + Pulls + Recoveries + Idempotency + 'static
+{
+}
 
-impl<S: Store + Catalog + History + Pulls + Idempotency + 'static> WholeStore for S {}
+impl<S: Store + Catalog + History + Pulls + Recoveries + Idempotency + 'static> WholeStore for S {}
 
 /// Makes a test of every case. Takes an async function without arguments that answers with a store
 /// and a guard.
@@ -67,6 +71,7 @@ macro_rules! suite {
         $crate::suite!(@cases $fresh, configuration: [
             what_was_written_is_read,
             every_field_survives,
+            merchants_are_found_by_their_external_ids,
             changes_are_seen_at_once,
             switching_off_happens_once,
             uses_of_secrets_are_noted,
@@ -99,6 +104,15 @@ macro_rules! suite {
             only_its_merchant_acknowledges,
             a_push_in_between_wins,
             a_receipt_that_comes_late_leaves_the_hold,
+        ]);
+        $crate::suite!(@cases $fresh, recoveries: [
+            an_order_is_kept,
+            one_at_a_time_goes_on,
+            an_order_ends,
+            an_order_is_cancelled,
+            nobodys_event_becomes_somebodys,
+            an_event_for_an_unknown_merchant_is_found_by_its_name,
+            what_is_addressed_comes_in_pages,
         ]);
         $crate::suite!(@cases $fresh, idempotency: [
             one_of_many_holds_a_request,

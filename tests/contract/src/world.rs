@@ -60,6 +60,7 @@ pub fn event_with(merchant: MerchantId, name: &str, kind: &str, body: &[u8]) -> 
         id: EventId::derive(SOURCE, &provider_event_id),
         source_id: SOURCE,
         merchant_id: merchant,
+        addressee: None,
         provider_event_id,
         event_type: EventType::new(kind),
         received_at: NOW,
@@ -208,6 +209,7 @@ pub fn source(number: u128) -> Source {
     Source {
         id: SourceId::from_bits(number),
         merchant_id: MERCHANT,
+        merchant_from: None,
         name: None,
         scheme: SchemeChoice::preset("stripe").unwrap(),
         secrets: secrets(number, &["whsec_one"]),

@@ -7,6 +7,7 @@ use anstream::println;
 use clap::Subcommand;
 use serde_json::{Value, json};
 
+use super::recoveries::{self, RecoverArguments};
 use super::{ROWS, show_object, show_rows};
 use crate::remote::Remote;
 use crate::table::{Table, cell};
@@ -37,6 +38,13 @@ pub(crate) enum DeliveriesCommand {
     },
     /// Show one, with its attempts
     Get {
+        /// Its id
+        id: String,
+    },
+    /// Send an endpoint again what it missed in a span of time
+    Recover(RecoverArguments),
+    /// Stop a recovery; what it has made due stays due
+    Cancel {
         /// Its id
         id: String,
     },
@@ -81,6 +89,8 @@ pub(crate) fn run(
             }
             Ok(ExitCode::SUCCESS)
         }
+        DeliveriesCommand::Recover(arguments) => recoveries::run(remote, arguments, as_json),
+        DeliveriesCommand::Cancel { id } => recoveries::cancel(remote, id, as_json),
         DeliveriesCommand::Retry { id } => {
             let reopened = remote.post(&format!("/v1/deliveries/{id}/retry"), &json!({}))?;
             Ok(show_object(&reopened, as_json))

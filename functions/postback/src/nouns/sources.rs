@@ -41,6 +41,9 @@ pub(crate) enum SourcesCommand {
         /// A named input that the scheme needs, such as url=…
         #[arg(long, value_name = "NAME=VALUE", value_parser = name_and_value)]
         config: Vec<(String, String)>,
+        /// Where an event says whom it is for, such as json:/account; for a platform's source
+        #[arg(long, value_name = "FIELD")]
+        merchant_from: Option<String>,
         /// Its name, for people
         #[arg(long)]
         name: Option<String>,
@@ -96,7 +99,7 @@ pub(crate) fn run(
         SourcesCommand::Get { id } => {
             Ok(show_object(&remote.get(&format!("/v1/sources/{id}"))?, as_json))
         }
-        SourcesCommand::Create { preset, scheme, secret, config, name } => {
+        SourcesCommand::Create { preset, scheme, secret, config, merchant_from, name } => {
             let scheme: Option<Value> = match scheme {
                 None => None,
                 Some(path) => {
@@ -114,6 +117,7 @@ pub(crate) fn run(
                 ("scheme", scheme),
                 ("secrets", Some(json!(secret))),
                 ("config", (!config.is_empty()).then(|| json!(config))),
+                ("merchant_from", merchant_from.as_ref().map(|field| json!(field))),
                 ("name", name.as_ref().map(|name| json!(name))),
             ];
             Ok(show_object(&remote.post("/v1/sources", &body(&fields))?, as_json))

@@ -31,6 +31,11 @@ impl List {
         Self(format!("list#sources#{merchant}"))
     }
 
+    /// Of those that go on.
+    pub(super) fn recoveries() -> Self {
+        Self("list#recoveries".to_owned())
+    }
+
     pub(super) fn keys_of(merchant: MerchantId) -> Self {
         Self(format!("list#keys#{merchant}"))
     }

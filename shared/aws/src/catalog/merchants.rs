@@ -3,13 +3,14 @@
 use postback_domain::ids::MerchantId;
 use postback_domain::merchant::Merchant;
 use postback_domain::text::Label;
+use postback_engine::ports::Unavailable;
 use postback_engine::ports::catalog::CatalogError;
 
 use super::Written;
 use super::lists::List;
 use super::noun::{
     Attributes, CREATED, MERCHANT, Noun, RETRY_POLICY, REVISION, Replaceable, json, label,
-    label_text, optional_label, place, read, retry_policy,
+    label_text, merchant, optional_label, place, read, retry_policy,
 };
 use super::write::{Refusal, Together};
 use crate::item::{Damaged, Item, Reader, number, text, time};
@@ -44,6 +45,15 @@ pub(super) async fn replace(table: &Table, merchant: &Merchant) -> Written {
     }
     together.replace(merchant);
     together.commit().await
+}
+
+/// The merchant that the platform calls so.
+pub(crate) async fn merchant_called(
+    table: &Table,
+    external_id: &Label,
+) -> Result<Option<MerchantId>, Unavailable> {
+    let Some(row) = table.get(&external_id_place(external_id)).await? else { return Ok(None) };
+    Ok(Some(merchant(Reader::new(&row)?)?))
 }
 
 fn external_id_place(external_id: &Label) -> Key {

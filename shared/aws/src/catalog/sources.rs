@@ -28,6 +28,8 @@ const SECRETS: &str = "secrets";
 /// Absent in rows of before.
 const SECRET_TERMS: &str = "secret_terms";
 const CONFIG: &str = "config";
+/// Absent where all events are for the source's merchant.
+const MERCHANT_FROM: &str = "merchant_from";
 /// Absent for the scheme's own.
 const TOLERANCE: &str = "tolerance_ms";
 
@@ -106,6 +108,7 @@ impl Noun for Source {
         };
         Attributes::default()
             .with(MERCHANT, text(self.merchant_id.to_string()))
+            .with_some(MERCHANT_FROM, self.merchant_from.as_ref().map(|field| text(field.as_str())))
             .with_some(NAME, self.name.as_ref().map(label_text))
             .with(scheme_name, text(scheme))
             .with(SECRETS, texts(self.secrets.iter().map(|secret| secret.secret.expose())))
@@ -124,6 +127,7 @@ impl Noun for Source {
         Ok(Self {
             id,
             merchant_id: merchant(row)?,
+            merchant_from: row.optional_parsed(MERCHANT_FROM)?,
             name: optional_label(row, NAME)?,
             scheme: scheme(row)?,
             secrets: Terms::join(
@@ -143,7 +147,7 @@ impl Noun for Source {
 
 impl Replaceable for Source {
     const CHANGING: &'static [&'static str] =
-        &[NAME, PRESET, SCHEME, SECRETS, SECRET_TERMS, CONFIG, TOLERANCE, REVISION];
+        &[NAME, MERCHANT_FROM, PRESET, SCHEME, SECRETS, SECRET_TERMS, CONFIG, TOLERANCE, REVISION];
 
     fn revision(&self) -> u32 {
         self.revision

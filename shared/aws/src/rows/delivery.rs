@@ -25,6 +25,8 @@ pub(crate) const VIA: &str = "via";
 pub(crate) const REASON: &str = "reason";
 pub(crate) const ENDED_BY: &str = "ended_by";
 pub(crate) const LOG: &str = "log";
+/// Of a NOT_APPLY row: whom the event was for, where no merchant was known by that.
+pub(crate) const ADDRESSEE: &str = "addressee";
 /// Until when one whose endpoint is not called waits to be fetched.
 pub(crate) const SHELVED: &str = "shelved";
 /// Until when the merchant that fetches one has it to itself. Not of a state: what is told about an
@@ -36,9 +38,9 @@ const TYPE: &str = "type";
 const CREATED: &str = "created";
 
 /// Every attribute that a change of state may set or remove.
-pub(crate) const CHANGING: [&str; 15] = [
-    STATE, ROUND, TRIES, LEASE, SHELVED, FINISHED, VIA, REASON, ENDED_BY, WORK_SHARD, WORK_ORDER,
-    LIST, LIST_ORDER, EXPIRES, LOG,
+pub(crate) const CHANGING: [&str; 16] = [
+    STATE, ROUND, TRIES, LEASE, SHELVED, ADDRESSEE, FINISHED, VIA, REASON, ENDED_BY, WORK_SHARD,
+    WORK_ORDER, LIST, LIST_ORDER, EXPIRES, LOG,
 ];
 
 /// The whole row of a delivery without attempts.
@@ -89,7 +91,11 @@ pub(crate) fn changing(delivery: &Delivery, expires: Timestamp) -> Item {
                 put(WORK_ORDER, text(keys::order_of(*at)));
             }
         }
-        Progress::NotApply { .. } => {}
+        Progress::NotApply { addressee, .. } => {
+            if let Some(addressee) = addressee {
+                put(ADDRESSEE, text(addressee.as_str()));
+            }
+        }
     }
     if let Some(list) = keys::list_of(delivery) {
         put(LIST, text(list));
@@ -118,7 +124,9 @@ pub(crate) fn delivery(row: &Item) -> Result<Delivery, Damaged> {
             reason: row.word(REASON)?,
             ended_by: row.optional_text(ENDED_BY)?.map(|id| MessageId(id.to_owned())),
         },
-        State::NotApply => Progress::NotApply { at: finished()? },
+        State::NotApply => {
+            Progress::NotApply { at: finished()?, addressee: row.optional_label(ADDRESSEE)? }
+        }
     };
     Ok(Delivery {
         id: row.parsed(SK)?,
@@ -165,6 +173,7 @@ fn due_at(row: Reader<'_>) -> Result<Timestamp, Damaged> {
 mod tests {
     use postback_domain::delivery::{FailedReason, Via};
     use postback_domain::ids::{DeliveryId, EndpointId, EventId, MerchantId};
+    use postback_domain::text::Label;
 
     use super::*;
 
@@ -211,7 +220,13 @@ mod tests {
             (Progress::Success { at, via: Via::Pull }, None, None, true),
             (failed(None), Some("due#07"), Some("#failed#7"), true),
             (failed(Some(MessageId("m".into()))), Some("failed#07"), Some("#failed#7"), true),
-            (Progress::NotApply { at }, None, Some("#not_apply#7"), true),
+            (Progress::NotApply { at, addressee: None }, None, Some("#not_apply#7"), true),
+            (
+                Progress::NotApply { at, addressee: Label::parse("acct_1").ok() },
+                None,
+                Some("#not_apply#7"),
+                true,
+            ),
         ] {
             let written = standing(progress);
             let row = row(&written, at);

@@ -14,13 +14,16 @@ use crate::table::{EXPIRES, SK};
 
 pub(crate) const CONFLICTS: &str = "conflicts";
 
-const MERCHANT: &str = "merchant";
+pub(crate) const MERCHANT: &str = "merchant";
+pub(crate) const PLAN: &str = "plan";
+/// Whom it is for, where no merchant was known by that.
+pub(crate) const ADDRESSEE: &str = "addressee";
+
 const SOURCE: &str = "source";
 const PROVIDER_ID: &str = "provider_id";
 const TYPE: &str = "type";
 const RECEIVED: &str = "received";
 const CONTENT_TYPE: &str = "content_type";
-const PLAN: &str = "plan";
 const BODY: &str = "body";
 const SIZE: &str = "size";
 
@@ -30,6 +33,9 @@ pub(crate) fn row(event: &Event, plan: &Plan, now: Timestamp, expires: Timestamp
     let mut row = key.to_item();
     let mut put = |name: &str, value| row.insert(name.to_owned(), value);
     put(MERCHANT, text(event.merchant_id.to_string()));
+    if let Some(addressee) = &event.addressee {
+        put(ADDRESSEE, text(addressee.as_str()));
+    }
     put(SOURCE, text(event.source_id.to_string()));
     put(PROVIDER_ID, text(event.provider_event_id.as_str()));
     put(TYPE, text(event.event_type.as_str()));
@@ -54,6 +60,7 @@ pub(crate) fn event(row: &Item) -> Result<Event, Damaged> {
         id: row.parsed(SK)?,
         source_id: row.parsed(SOURCE)?,
         merchant_id: row.parsed(MERCHANT)?,
+        addressee: row.optional_label(ADDRESSEE)?,
         provider_event_id: ProviderEventId::new(row.text(PROVIDER_ID)?),
         event_type: EventType::new(row.text(TYPE)?),
         received_at: row.time(RECEIVED)?,

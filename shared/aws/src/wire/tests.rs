@@ -10,12 +10,18 @@ fn an_event() -> Event {
         id: EventId::derive(source_id, &provider_event_id),
         source_id,
         merchant_id: MerchantId::from_bits(2),
+        addressee: None,
         provider_event_id,
         event_type: EventType::new("charge.refunded"),
         received_at: Timestamp::from_millis(1_790_000_000_123),
         content_type: Some("application/json".to_owned()),
         body: Bytes::from_static(b"{\"id\": \"evt_1\"}"),
     }
+}
+
+/// Of a platform: for whoever it calls so.
+fn addressed(addressee: &str) -> Event {
+    Event { addressee: Label::parse(addressee).ok(), ..an_event() }
 }
 
 fn a_message() -> Message {
@@ -47,6 +53,8 @@ fn events_survive() {
         survives(&Event { content_type: content_type.map(str::to_owned), ..an_event() });
     }
     survives(&Event { received_at: Timestamp::from_millis(i64::MIN), ..an_event() });
+    survives(&addressed("acct_1"));
+    survives(&addressed("caf\u{e9} \u{1f4b6}"));
     for odd in ["\"\\/", "é\u{fffe}\u{ffff}", "\u{2028}\u{10ffff}", "\u{1f4b6}\u{301}"] {
         let provider_event_id = ProviderEventId::new(odd);
         let id = EventId::derive(SourceId::from_bits(1), &provider_event_id);
@@ -69,6 +77,7 @@ fn the_longest_event_fits_into_a_message() {
     let longest = Event {
         provider_event_id: ProviderEventId::new(&"\u{e9}".repeat(127)),
         event_type: EventType::new(&"\u{10ffff}".repeat(50)),
+        addressee: Label::parse(&"\u{10ffff}".repeat(50)).ok(),
         content_type: Some("\"".repeat(10 * 1024)),
         body: vec![0xff; BODY_BYTES_MAX].into(),
         received_at: Timestamp::from_millis(i64::MIN),
@@ -98,6 +107,8 @@ fn messages_are_written_as_they_are_stored() {
     assert_eq!(event(&an_event(), &[]), include_str!("fixtures/event.v1.json").trim_end());
     let signed = event(&an_event(), &[SecretId::from_bits(5)]);
     assert_eq!(signed, include_str!("fixtures/event_signed.v1.json").trim_end());
+    let addressed = event(&addressed("acct_1"), &[]);
+    assert_eq!(addressed, include_str!("fixtures/event_addressed.v2.json").trim_end());
     assert_eq!(delivery(a_message()), include_str!("fixtures/delivery.v1.json").trim_end());
 }
 
@@ -105,13 +116,13 @@ fn messages_are_written_as_they_are_stored() {
 fn what_cannot_be_read_says_why_and_quotes_nothing() {
     let merchant = MerchantId::from_bits(2);
     for (text, expected) in [
-        ("", "message has no form of version 1 (at column 0)"),
-        ("hidden", "message has no form of version 1 (at column 1)"),
-        ("{}", "message has no form of version 1 (at column 2)"),
+        ("", "message has no form that is known (at column 0)"),
+        ("hidden", "message has no form that is known (at column 1)"),
+        ("{}", "message has no form that is known (at column 2)"),
         (r#"{"v":1}"#, "message must have either `event` or `delivery`"),
-        (r#"{"v":2,"delivery":"hidden"}"#, "message has version 2, and 1 is the newest known"),
-        (r#"{"v":7,"portion":{}}"#, "message has version 7, and 1 is the newest known"),
-        (r#"{"v":1,"delivery":"hidden"}"#, "message has no form of version 1 (at column 26)"),
+        (r#"{"v":3,"delivery":"hidden"}"#, "message has version 3, and 2 is the newest known"),
+        (r#"{"v":7,"portion":{}}"#, "message has version 7, and 2 is the newest known"),
+        (r#"{"v":1,"delivery":"hidden"}"#, "message has no form that is known (at column 26)"),
         (
             &format!(
                 r#"{{"v":1,"event":{{"source":"{}","merchant":"{merchant}","provider_event_id":"a",
@@ -125,7 +136,7 @@ fn what_cannot_be_read_says_why_and_quotes_nothing() {
                 r#"{{"v":1,"delivery":{{"merchant":"{merchant}","delivery":"dlv_hidden",
                 "round":0,"tries":0}}}}"#
             ),
-            "message has no form of version 1 (at column 92)",
+            "message has no form that is known (at column 92)",
         ),
     ] {
         let error = read(text).unwrap_err();

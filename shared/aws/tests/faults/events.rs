@@ -28,6 +28,7 @@ fn event() -> Event {
         id: EventId::derive(source_id, &provider_event_id),
         source_id,
         merchant_id: MerchantId::from_bits(2),
+        addressee: None,
         provider_event_id,
         event_type: EventType::new("charge.refunded"),
         received_at: Timestamp::from_millis(1_790_000_000_000),

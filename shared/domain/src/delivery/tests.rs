@@ -19,6 +19,7 @@ fn event() -> Event {
         provider_event_id: ProviderEventId::new("evt_1"),
         event_type: EventType::new("charge.refunded"),
         received_at: NOW,
+        addressee: None,
         content_type: None,
         body: "{}".into(),
     }
@@ -82,8 +83,12 @@ fn attempts_end_where_the_policy_says() {
         (3, Outcome::NotSent, 3, Next::Wait { due_at: at(60) }),
         (6, Outcome::NotSent, 6, Next::Wait { due_at: at(60) }),
     ] {
-        let claim =
-            Claim::won(delivery(1, 0, Progress::NotApply { at: NOW }).id, 1, tries_before, LEASE);
+        let claim = Claim::won(
+            delivery(1, 0, Progress::NotApply { at: NOW, addressee: None }).id,
+            1,
+            tries_before,
+            LEASE,
+        );
         let settlement =
             claim.finish(outcome.verdict(None), &policy, MIDDLE, attempt(outcome), NOW);
         let case = format!("try {} ended {outcome}", tries_before + 1);
@@ -196,6 +201,19 @@ fn reopening_starts_a_fresh_round() {
         delivery(1, 1, Progress::Pending { due_at: NOW, lease: None, shelved: None }).reopened(NOW),
         None
     );
+}
+
+#[test]
+fn nobodys_event_becomes_somebodys() {
+    let (merchant, endpoint) = (MerchantId::from_bits(7), EndpointId::from_bits(8));
+    let nobodys = Delivery::open(&event(), &Plan(Vec::new()), NOW, None).remove(0);
+    let due_at = NOW.plus(Duration::from_secs(9));
+    let owed = nobodys.owed_to(merchant, endpoint, due_at).unwrap();
+    assert_eq!(owed.id, DeliveryId::derive(event().id, Some(endpoint)));
+    assert_eq!((owed.merchant_id, owed.endpoint_id), (merchant, Some(endpoint)));
+    assert_eq!((owed.round, owed.tries, owed.created_at), (1, 0, NOW));
+    assert_eq!(owed.progress, Progress::Pending { due_at, lease: None, shelved: None });
+    assert_eq!(owed.owed_to(merchant, endpoint, due_at), None);
 }
 
 #[test]

@@ -2,6 +2,7 @@
 
 use postback_domain::ids::MerchantId;
 use postback_domain::merchant::Merchant;
+use postback_domain::text::Label;
 use postback_engine::ports::catalog::CatalogError;
 use postback_engine::ports::history::{Page, PageRequest};
 use rusqlite::{Connection, Result, Row, params};
@@ -54,6 +55,14 @@ pub(super) fn replace(connection: &Connection, merchant: &Merchant) -> Result<Wr
 pub(super) fn read(connection: &Connection, id: MerchantId) -> Result<Option<Merchant>> {
     let mut select = connection.prepare_cached("SELECT * FROM merchants WHERE id = ?1")?;
     optional(select.query_row(params![id.as_bytes()], merchant))
+}
+
+/// The merchant that the platform calls so.
+pub(crate) fn called(connection: &Connection, external_id: &Label) -> Result<Option<MerchantId>> {
+    let mut select =
+        connection.prepare_cached("SELECT id FROM merchants WHERE external_id = ?1")?;
+    let id = |row: &Row<'_>| row.get("id").map(MerchantId::from_bytes);
+    optional(select.query_row(params![external_id.as_str()], id))
 }
 
 pub(super) fn list(connection: &Connection, request: &PageRequest) -> Result<Page<Merchant>> {

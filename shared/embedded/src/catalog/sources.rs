@@ -8,7 +8,7 @@ use postback_domain::source::{SchemeChoice, Source, Tolerance};
 use postback_domain::time::Timestamp;
 use postback_engine::ports::catalog::CatalogError;
 use postback_engine::ports::history::{Page, PageRequest};
-use postback_verify::Secret;
+use postback_verify::{BodyField, BodyFieldError, Secret};
 use rusqlite::{Connection, Result, Row, params};
 
 use super::{Written, deleted, id_taken, merchant_exists, optional, page, replaced};
@@ -28,8 +28,8 @@ pub(super) fn create(connection: &Connection, source: &Source) -> Result<Written
     connection
         .prepare_cached(
             "INSERT INTO sources (id, merchant_id, name, preset, scheme, secrets, config, tolerance,
-                                  created_at, revision, secret_terms)
-             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11)",
+                                  created_at, revision, secret_terms, merchant_from)
+             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12)",
         )?
         .execute(params![
             source.id.as_bytes(),
@@ -43,6 +43,7 @@ pub(super) fn create(connection: &Connection, source: &Source) -> Result<Written
             source.created_at.as_millis(),
             source.revision,
             to_json(&Terms::of(&source.secrets, Secret::expose))?,
+            source.merchant_from.as_ref().map(BodyField::as_str),
         ])?;
     Ok(Ok(()))
 }
@@ -52,7 +53,8 @@ pub(super) fn replace(connection: &Connection, source: &Source) -> Result<Writte
     let changed = connection
         .prepare_cached(
             "UPDATE sources SET name = ?2, preset = ?3, scheme = ?4, secrets = ?5, config = ?6,
-                                tolerance = ?7, revision = ?8, secret_terms = ?9
+                                tolerance = ?7, revision = ?8, secret_terms = ?9,
+                                merchant_from = ?10
              WHERE id = ?1 AND revision = ?8 - 1",
         )?
         .execute(params![
@@ -65,6 +67,7 @@ pub(super) fn replace(connection: &Connection, source: &Source) -> Result<Writte
             tolerance_column(source.tolerance),
             source.revision,
             to_json(&Terms::of(&source.secrets, Secret::expose))?,
+            source.merchant_from.as_ref().map(BodyField::as_str),
         ])?;
     replaced(connection, "sources", source.id.as_bytes(), changed)
 }
@@ -162,6 +165,8 @@ pub(crate) fn source(row: &Row<'_>) -> Result<Source> {
         Some(ms) => u64::try_from(ms)
             .map_or(Tolerance::Unchecked, |ms| Tolerance::Within(Duration::from_millis(ms))),
     };
+    let merchant_from = row.get::<_, Option<String>>("merchant_from")?;
+    let merchant_from = merchant_from.map(|field| field.parse()).transpose();
     let id = SourceId::from_bytes(row.get("id")?);
     let (created_at, revision) = (time(row, "created_at")?, row.get("revision")?);
     let secrets = json::<Vec<String>>(row, "secrets")?.into_iter().map(Secret::new).collect();
@@ -169,6 +174,8 @@ pub(crate) fn source(row: &Row<'_>) -> Result<Source> {
     Ok(Source {
         id,
         merchant_id: MerchantId::from_bytes(row.get("merchant_id")?),
+        merchant_from: merchant_from
+            .map_err(|error: BodyFieldError| damaged("merchant_from", error))?,
         name: optional_text(row, "name")?,
         scheme,
         secrets: Terms::join(

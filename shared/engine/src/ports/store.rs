@@ -10,6 +10,7 @@ use postback_domain::event::{Event, Plan};
 use postback_domain::ids::{DeliveryId, EndpointId, EventId, MerchantId, SecretId, SourceId};
 use postback_domain::merchant::Merchant;
 use postback_domain::source::Source;
+use postback_domain::text::Label;
 use postback_domain::time::Timestamp;
 
 use super::Unavailable;
@@ -34,6 +35,12 @@ pub trait Configuration: Send + Sync {
         &self,
         id: MerchantId,
     ) -> impl Future<Output = Result<Option<Arc<Merchant>>, Unavailable>> + Send;
+
+    /// The merchant that the platform calls so.
+    fn merchant_called(
+        &self,
+        external_id: &Label,
+    ) -> impl Future<Output = Result<Option<MerchantId>, Unavailable>> + Send;
 
     /// Every endpoint of a merchant, switched on or off, in order of creation.
     fn endpoints_of(

@@ -19,6 +19,7 @@ async fn source(world: &World, secrets: &[&str]) -> Source {
     let source = Source {
         id: SOURCE,
         merchant_id: world.merchant,
+        merchant_from: None,
         name: None,
         scheme: SchemeChoice::preset("stripe").expect("a preset"),
         secrets: set(1, world.now(), secrets),

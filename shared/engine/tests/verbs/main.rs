@@ -10,6 +10,7 @@ mod crashes;
 mod endpoints;
 mod exhausted;
 mod policy;
+mod recover;
 mod redrive;
 mod restore;
 mod schedule;

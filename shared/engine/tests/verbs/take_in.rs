@@ -83,7 +83,7 @@ async fn an_event_that_nobody_wants_is_kept_as_not_apply() {
 
     let nobody = DeliveryId::derive(world.last_event().id, None);
     let record = world.embedded.read_delivery(nobody).await.unwrap().unwrap();
-    assert_eq!(record.delivery.progress, Progress::NotApply { at: world.now() });
+    assert_eq!(record.delivery.progress, Progress::NotApply { at: world.now(), addressee: None });
     assert_eq!(world.engine.retry(nobody, None).await.unwrap(), Reopening::NothingToSend);
     assert_eq!(world.queue().sent(), []);
 }

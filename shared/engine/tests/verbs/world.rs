@@ -6,6 +6,7 @@
 //! brought that about.
 
 mod queue;
+mod recoveries;
 mod sender;
 mod setup;
 mod stage;

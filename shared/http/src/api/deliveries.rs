@@ -7,6 +7,7 @@ use postback_domain::delivery::log::Attempt;
 use postback_domain::delivery::{Delivery, FailedReason, Progress, State as DeliveryState, Via};
 use postback_domain::event::EventType;
 use postback_domain::ids::{DeliveryId, EndpointId, EventId, MerchantId};
+use postback_domain::text::Label;
 use postback_domain::time::Timestamp;
 use postback_engine::ports::history::{DeliveryFilter, DeliveryRecord, History, PageRequest};
 use postback_engine::ports::store::Reopening;
@@ -41,9 +42,23 @@ pub(crate) struct DeliveryView<'a> {
     finished_at: Option<Timestamp>,
     via: Option<Via>,
     failed_reason: Option<FailedReason>,
+    /// Of one that was wanted by nobody.
+    not_apply_reason: Option<NotApplyReason>,
+    /// Whom the platform means, where no merchant has that `external_id`.
+    addressee: Option<&'a Label>,
     /// Only of a single delivery.
     #[serde(skip_serializing_if = "Option::is_none")]
     attempt_log: Option<&'a [Attempt]>,
+}
+
+/// Why nobody wanted an event.
+#[derive(Debug, Clone, Copy, Serialize)]
+#[serde(rename_all = "snake_case")]
+enum NotApplyReason {
+    /// No endpoint of the merchant takes its type.
+    NoEndpoint,
+    /// It is for a merchant that is not here.
+    MerchantUnknown,
 }
 
 pub(crate) async fn list<P: ApiPorts>(
@@ -121,12 +136,22 @@ impl<P: ApiPorts> Api<P> {
 
 impl<'a> DeliveryView<'a> {
     pub(crate) fn of(delivery: &'a Delivery) -> Self {
-        let (next_attempt_at, via, failed_reason) = match delivery.progress {
-            Progress::Pending { due_at, lease: None, shelved: None } => (Some(due_at), None, None),
-            Progress::Pending { .. } | Progress::NotApply { .. } => (None, None, None),
-            Progress::Success { via, .. } => (None, Some(via), None),
-            Progress::Failed { reason, .. } => (None, None, Some(reason)),
-        };
+        let (mut next_attempt_at, mut via, mut failed_reason) = (None, None, None);
+        let (mut not_apply_reason, mut addressee) = (None, None);
+        match &delivery.progress {
+            Progress::Pending { due_at, lease: None, shelved: None } => {
+                next_attempt_at = Some(*due_at);
+            }
+            Progress::Pending { .. } => {}
+            Progress::Success { via: how, .. } => via = Some(*how),
+            Progress::Failed { reason, .. } => failed_reason = Some(*reason),
+            Progress::NotApply { addressee: None, .. } => {
+                not_apply_reason = Some(NotApplyReason::NoEndpoint);
+            }
+            Progress::NotApply { addressee: Some(whom), .. } => {
+                (not_apply_reason, addressee) = (Some(NotApplyReason::MerchantUnknown), Some(whom));
+            }
+        }
         Self {
             id: delivery.id,
             merchant_id: delivery.merchant_id,
@@ -141,6 +166,8 @@ impl<'a> DeliveryView<'a> {
             finished_at: delivery.finished_at(),
             via,
             failed_reason,
+            not_apply_reason,
+            addressee,
             attempt_log: None,
         }
     }

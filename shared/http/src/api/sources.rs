@@ -12,7 +12,7 @@ use postback_domain::source::{SchemeChoice, Source, Tolerance};
 use postback_domain::text::Label;
 use postback_domain::time::Timestamp;
 use postback_engine::ports::catalog::Catalog;
-use postback_verify::Config;
+use postback_verify::{BodyField, Config};
 use serde::Serialize;
 use serde_json::value::RawValue;
 
@@ -31,6 +31,8 @@ use crate::problem::Problem;
 struct SourceView<'a> {
     id: SourceId,
     merchant_id: MerchantId,
+    /// Where an event says whom it is for. Null: all are for this merchant.
+    merchant_from: Option<&'a str>,
     name: Option<&'a Label>,
     #[serde(skip_serializing_if = "Option::is_none")]
     preset: Option<&'a str>,
@@ -122,6 +124,7 @@ impl<P: ApiPorts> Api<P> {
         SourceView {
             id: source.id,
             merchant_id: source.merchant_id,
+            merchant_from: source.merchant_from.as_ref().map(BodyField::as_str),
             name: source.name.as_ref(),
             preset,
             scheme,

@@ -6,9 +6,9 @@ use serde_json::json;
 
 use crate::world::World;
 
-/// Method, path, and whether a merchant may call it. `{m}`, `{s}`, `{e}`, `{v}`, `{d}` and `{k}`
-/// stand for a merchant, source, endpoint, event, delivery and key.
-const ROUTES: [(&str, &str, bool); 32] = [
+/// Method, path, and whether a merchant may call it. `{m}`, `{s}`, `{e}`, `{v}`, `{d}`, `{r}` and `{k}`
+/// stand for a merchant, source, endpoint, event, delivery, recovery and key.
+const ROUTES: [(&str, &str, bool); 35] = [
     ("POST", "/v1/merchants", false),
     ("GET", "/v1/merchants", false),
     ("GET", "/v1/merchants/{m}", false),
@@ -41,6 +41,9 @@ const ROUTES: [(&str, &str, bool); 32] = [
     ("POST", "/v1/endpoints/{e}/secret/rotate", true),
     ("POST", "/v1/endpoints/{e}/test", true),
     ("POST", "/v1/deliveries/{d}/retry", true),
+    ("POST", "/v1/endpoints/{e}/recover", true),
+    ("GET", "/v1/recoveries/{r}", true),
+    ("POST", "/v1/recoveries/{r}/cancel", true),
 ];
 
 #[tokio::test]
@@ -54,6 +57,10 @@ async fn every_route_wants_the_right_key() {
     let delivery = world.delivery_of(&event).await["id"].as_str().unwrap().to_owned();
     let keys = world.admin().get(&format!("/v1/merchants/{}/keys", owner.id)).await.ok(200);
     let key = keys["data"][0]["id"].as_str().unwrap();
+    let path = format!("/v1/endpoints/{endpoint}/recover");
+    let order = json!({"since": "2026-01-01T00:00:00Z", "states": ["FAILED"]});
+    let recovery = owner.client.post(&path, order).await.ok(202);
+    let recovery = recovery["id"].as_str().unwrap();
     let strangers = [
         world.anonymous(),
         world.with_key(""),
@@ -69,6 +76,7 @@ async fn every_route_wants_the_right_key() {
             .replace("{e}", &endpoint)
             .replace("{v}", &event)
             .replace("{d}", &delivery)
+            .replace("{r}", recovery)
             .replace("{k}", key);
         let body = || (method == "POST" || method == "PATCH").then(|| json!({}));
         for stranger in &strangers {

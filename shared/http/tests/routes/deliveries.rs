@@ -33,6 +33,8 @@ async fn a_delivery_is_shown_with_its_attempts_and_tried_again_by_hand() {
             "finished_at": at,
             "via": null,
             "failed_reason": "tries_used",
+            "not_apply_reason": null,
+            "addressee": null,
             "attempt_log": [{
                 "number": 1, "round": 1, "at": at, "duration_ms": 0, "outcome": "server_error",
                 "status": 500, "response_excerpt": "the shop is closed",

@@ -21,6 +21,7 @@ async fn created_read_listed_changed_and_deleted() {
         json!({
             "id": id,
             "merchant_id": merchant.id,
+            "merchant_from": null,
             "name": "Stripe EU",
             "preset": "stripe",
             "secrets_count": 2,

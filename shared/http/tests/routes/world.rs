@@ -60,7 +60,7 @@ impl Intake for AtOnce {
             assert!(!event.body.starts_with(b"panic"), "hidden: a test asked for it");
             let taken_in = self.0.take_in(event, FirstTries::Mine).await?;
             for (claim, endpoint) in taken_in.claims {
-                self.0.attempt(event, claim, endpoint, None).await?;
+                self.0.attempt(&taken_in.event, claim, endpoint, None).await?;
             }
         }
         self.0.note_use(accepted.events[0].source_id, &accepted.secrets).await;
@@ -101,6 +101,22 @@ impl World {
         let path = format!("/v1/merchants/{id}/keys");
         let key = admin.post(&path, json!({"name": "all"})).await.ok(201);
         Merchant { id, client: self.with_key(key["key"].as_str().unwrap()) }
+    }
+
+    /// A merchant that the platform calls so.
+    pub(crate) async fn merchant_called(&self, name: &str, external_id: &str) -> Merchant {
+        let merchant = self.merchant(name).await;
+        let path = format!("/v1/merchants/{}", merchant.id);
+        self.admin().patch(&path, json!({"external_id": external_id})).await.ok(200);
+        merchant
+    }
+
+    /// A Stripe source whose events say whom they are for.
+    pub(crate) async fn platform(&self, merchant: &Merchant, merchant_from: &str) -> Source {
+        let source = self.source(merchant).await;
+        let path = format!("/v1/sources/{}", source.id);
+        self.admin().patch(&path, json!({"merchant_from": merchant_from})).await.ok(200);
+        source
     }
 
     /// A Stripe source for this merchant.

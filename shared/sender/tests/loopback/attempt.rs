@@ -37,6 +37,7 @@ pub(crate) fn request(url: &str) -> Request {
         id: EventId::derive(source_id, &provider_event_id),
         source_id,
         merchant_id,
+        addressee: None,
         provider_event_id,
         event_type: EventType::new("charge.refunded"),
         received_at: Timestamp::from_millis(1_793_954_946_000),

@@ -3,8 +3,9 @@
 use std::time::Duration;
 
 use postback_domain::delivery::retry::RetryPolicy;
-use postback_domain::endpoint::{AttemptTimeout, ExtraHeader, OffReason, Switch};
+use postback_domain::endpoint::{AttemptTimeout, Endpoint, ExtraHeader, Kind, OffReason, Switch};
 use postback_domain::ids::{EndpointId, MerchantId, SecretId, SourceId};
+use postback_domain::merchant::Merchant;
 use postback_domain::signing::SigningSecret;
 use postback_domain::source::{SchemeChoice, Source, SourceSecret, Tolerance};
 use postback_engine::ports::store::Freshness;
@@ -65,6 +66,7 @@ pub async fn every_field_survives(store: impl WholeStore) {
         [(6, Tolerance::Unchecked), (7, Tolerance::Within(Duration::from_millis(1500)))]
     {
         let rich = Source {
+            merchant_from: Some("json:/data/account".parse().unwrap()),
             name: Some(label("Main account")),
             scheme: SchemeChoice::own(own).unwrap(),
             secrets: rotated(number),
@@ -82,6 +84,25 @@ pub async fn every_field_survives(store: impl WholeStore) {
     rich.retry_policy = Some(policy);
     store.create_merchant(rich.clone()).await.unwrap();
     assert_eq!(*store.merchant(rich.id).await.unwrap().unwrap(), rich);
+
+    let pull = Endpoint { kind: Kind::Pull, ..endpoint(4) };
+    store.create_endpoint(pull.clone()).await.unwrap();
+    assert_eq!(*store.endpoint(pull.id).await.unwrap().unwrap(), pull);
+}
+
+/// By the name as it is now, to the letter.
+pub async fn merchants_are_found_by_their_external_ids(store: impl WholeStore) {
+    let acct = label("acct_1");
+    assert_eq!(store.merchant_called(&acct).await.unwrap(), None);
+    let named = Merchant { external_id: Some(acct.clone()), ..merchant(0xb) };
+    store.create_merchant(named.clone()).await.unwrap();
+    assert_eq!(store.merchant_called(&acct).await.unwrap(), Some(named.id));
+    assert_eq!(store.merchant_called(&acct).await.unwrap(), Some(named.id), "remembered");
+    assert_eq!(store.merchant_called(&label("ACCT_1")).await.unwrap(), None);
+    let renamed = Merchant { external_id: Some(label("acct_2")), revision: 2, ..named.clone() };
+    store.replace_merchant(renamed).await.unwrap();
+    assert_eq!(store.merchant_called(&acct).await.unwrap(), None);
+    assert_eq!(store.merchant_called(&label("acct_2")).await.unwrap(), Some(named.id));
 }
 
 fn rotated(number: u128) -> Vec<SourceSecret> {

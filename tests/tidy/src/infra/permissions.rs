@@ -31,8 +31,18 @@ const USED: [(&str, &str, &[&str]); 9] = [
         ],
     ),
     ("deliver", "DeliveriesQueue", &["sqs:SendMessage"]),
-    // Its query is of an index alone, which `target` does not tell from the table.
-    ("sweep", "Table", &["dynamodb:Query", "dynamodb:UpdateItem"]),
+    (
+        "sweep",
+        "Table",
+        &[
+            "dynamodb:BatchGetItem",
+            "dynamodb:DeleteItem",
+            "dynamodb:GetItem",
+            "dynamodb:PutItem",
+            "dynamodb:Query",
+            "dynamodb:UpdateItem",
+        ],
+    ),
     ("sweep", "DeliveriesQueue", &["sqs:SendMessage"]),
     (
         "api",

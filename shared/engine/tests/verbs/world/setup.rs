@@ -128,6 +128,7 @@ impl World {
             id: EventId::derive(SOURCE, &provider_event_id),
             source_id: SOURCE,
             merchant_id: self.merchant,
+            addressee: None,
             provider_event_id,
             event_type: EventType::new("charge.refunded"),
             received_at: self.now(),

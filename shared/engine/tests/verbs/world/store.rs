@@ -11,6 +11,7 @@ use postback_domain::event::{Event, Plan};
 use postback_domain::ids::{DeliveryId, EndpointId, EventId, MerchantId, SecretId, SourceId};
 use postback_domain::merchant::Merchant;
 use postback_domain::source::Source;
+use postback_domain::text::Label;
 use postback_domain::time::Timestamp;
 use postback_embedded::EmbeddedStore;
 use postback_engine::ports::store::{Admitted, Claiming, Due, Freshness, Reopening, Settled};
@@ -22,7 +23,7 @@ use super::stage::{Stage, Witness};
 /// See the module's head. All clones are one store.
 #[derive(Clone)]
 pub(crate) struct FaultyStore {
-    inner: EmbeddedStore,
+    pub(super) inner: EmbeddedStore,
     stage: Stage,
     witness: Arc<Witness>,
     faults: Arc<Faults>,
@@ -51,6 +52,7 @@ pub(crate) enum Step {
     PushForward,
     SwitchOff,
     NoteUse,
+    KeepRecovery,
 }
 
 /// What goes wrong with a call.
@@ -102,7 +104,7 @@ impl FaultyStore {
         self.faults.release.add_permits(count);
     }
 
-    async fn pass<R>(
+    pub(super) async fn pass<R>(
         &self,
         step: Step,
         call: impl Future<Output = Result<R, Unavailable>>,
@@ -160,6 +162,13 @@ impl Configuration for FaultyStore {
 
     async fn merchant(&self, id: MerchantId) -> Result<Option<Arc<Merchant>>, Unavailable> {
         self.pass(Step::Merchant, self.inner.merchant(id)).await
+    }
+
+    async fn merchant_called(
+        &self,
+        external_id: &Label,
+    ) -> Result<Option<MerchantId>, Unavailable> {
+        self.pass(Step::Other, self.inner.merchant_called(external_id)).await
     }
 
     async fn endpoints_of(

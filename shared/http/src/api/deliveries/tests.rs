@@ -31,7 +31,7 @@ fn each_state_shows_what_only_it_has() {
         (pending(None, Some(due_at)), "PENDING", &null, &null, &null, &null),
         (Progress::Success { at, via: Via::Push }, "SUCCESS", &null, &when, &json!("push"), &null),
         (failed, "FAILED", &null, &when, &null, &json!("tries_used")),
-        (Progress::NotApply { at }, "NOT_APPLY", &null, &when, &null, &null),
+        (Progress::NotApply { at, addressee: None }, "NOT_APPLY", &null, &when, &null, &null),
     ] {
         let view = shown(progress.clone());
         let got = [
@@ -44,5 +44,16 @@ fn each_state_shows_what_only_it_has() {
         assert_eq!(got, [&json!(state), next, finished, via, reason], "{progress:?}");
         assert_eq!((&view["attempts"], &view["round"]), (&json!(2), &json!(1)), "{progress:?}");
         assert!(view.get("attempt_log").is_none(), "{progress:?}");
+    }
+}
+
+#[test]
+fn it_is_said_why_nobody_wanted_it() {
+    let at = Timestamp::from_millis(0);
+    for (addressee, reason) in [(None, "no_endpoint"), (Some("acct_1"), "merchant_unknown")] {
+        let label = addressee.map(|text| Label::parse(text).unwrap());
+        let shown = shown(Progress::NotApply { at, addressee: label });
+        assert_eq!(shown["not_apply_reason"], reason);
+        assert_eq!(shown["addressee"], json!(addressee));
     }
 }

@@ -119,6 +119,7 @@ impl<P: ApiPorts> Api<P> {
             id: EventId::from_bits(seed.id_bits()),
             source_id,
             merchant_id: merchant,
+            addressee: None,
             provider_event_id,
             event_type: wanted.clone(),
             received_at: seed.at(),

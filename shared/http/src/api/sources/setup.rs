@@ -10,7 +10,7 @@ use postback_domain::rotation;
 use postback_domain::source::{SchemeChoice, Source, TOLERANCE_MAX, Tolerance};
 use postback_domain::text::Label;
 use postback_domain::time::Timestamp;
-use postback_verify::{Config, Secret};
+use postback_verify::{BodyField, Config, Secret};
 use serde_json::Value;
 
 use crate::api::fields::{Fields, Patch};
@@ -20,6 +20,7 @@ use crate::problem::Problem;
 /// What a PATCH says.
 #[derive(Debug, Clone)]
 pub(super) struct Change {
+    merchant_from: Patch<BodyField>,
     name: Patch<Label>,
     scheme: Option<SchemeChoice>,
     secrets: Option<Vec<Secret>>,
@@ -34,6 +35,7 @@ pub(super) fn source(fields: &mut Fields, id: SourceId, now: Timestamp) -> Resul
     let mut source = Source {
         id,
         merchant_id,
+        merchant_from: None,
         name: None,
         scheme: change.scheme.clone().ok_or_else(|| Problem::missing("preset"))?,
         secrets: Vec::new(),
@@ -69,6 +71,7 @@ impl Change {
             Patch::Set(secs) => Some(Tolerance::Within(Duration::from_secs(secs))),
         };
         Ok(Self {
+            merchant_from: fields.patch("merchant_from", parsed)?,
             name: fields.patch("name", label)?,
             scheme,
             secrets: fields.change("secrets", secrets)?,
@@ -79,6 +82,7 @@ impl Change {
 
     pub(super) fn apply(self, source: &mut Source, now: Timestamp) -> Result<(), Problem> {
         let tolerance_asked = self.tolerance.is_some();
+        self.merchant_from.apply_to(&mut source.merchant_from);
         self.name.apply_to(&mut source.name);
         if let Some(scheme) = self.scheme {
             source.scheme = scheme;
@@ -104,6 +108,10 @@ fn check(source: &Source, tolerance_asked: bool) -> Result<(), Problem> {
             .map_err(|error| Problem::invalid("secrets", format!("item {number}: {error}")))?;
     }
     scheme.check_config(&source.config).map_err(|error| Problem::invalid("config", error))?;
+    if source.merchant_from.is_some() && !scheme.vouches_for_body() {
+        let rule = "means nothing here, because the scheme does not sign the body";
+        return Err(Problem::invalid("merchant_from", rule));
+    }
     let age_limit = matches!(source.tolerance, Tolerance::Within(_));
     if tolerance_asked && age_limit && !scheme.has_time() {
         let rule = "means nothing here, because the scheme signs no time that could be read";
