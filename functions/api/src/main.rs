@@ -12,6 +12,7 @@ use postback_aws::gateway::{self, GatewayRequest};
 use postback_aws::ports::AwsPorts;
 use postback_aws::queues::SqsQueue;
 use postback_aws::{DynamoStore, admin_key, logging, process};
+use postback_domain::limits::API_REQUESTS_PER_MINUTE;
 use postback_engine::Engine;
 use postback_engine::ports::clock::SystemClock;
 use postback_http::api::{self, Api};
@@ -40,7 +41,9 @@ fn main() -> ExitCode {
         // Verbs that make something due (retry, redrive, switching on) send it to deliver.
         let ports = AwsPorts::new(store, SqsQueue::new(clients.sqs(), deliveries), sender);
         let engine = Arc::new(Engine::new(ports, postback_engine::Settings::default()));
-        let settings = api::Settings { admin_key, destinations, public_base_url };
+        let requests_per_minute = API_REQUESTS_PER_MINUTE;
+        let settings =
+            api::Settings { admin_key, destinations, requests_per_minute, public_base_url };
         let router = api::router(Api::new(engine, settings));
 
         let serve = service_fn(|event: LambdaEvent<GatewayRequest>| {

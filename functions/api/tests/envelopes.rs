@@ -16,6 +16,7 @@ async fn replay(stage: &Stage, name: &str) -> Value {
     let stored = envelope(Path::new(env!("CARGO_MANIFEST_DIR")), name);
     let request: GatewayRequest = serde_json::from_value(stored).unwrap();
     let settings = api::Settings {
+        requests_per_minute: 1000,
         admin_key: TokenDigest::of("an-admin-key-of-some-length"),
         destinations: Destinations::PublicHttps,
         public_base_url: "https://hooks.example".to_owned(),

@@ -8,6 +8,7 @@ use std::time::Duration;
 
 use postback_domain::endpoint::Destinations;
 use postback_domain::key::TokenDigest;
+use postback_domain::limits::API_REQUESTS_PER_MINUTE;
 use postback_embedded::queue::MemoryQueue;
 use postback_embedded::{EmbeddedStore, OpenError};
 use postback_engine::ports::clock::{SystemClock, SystemEntropy};
@@ -107,6 +108,7 @@ impl Node {
             api::Settings {
                 admin_key: digest,
                 destinations: options.destinations,
+                requests_per_minute: API_REQUESTS_PER_MINUTE,
                 public_base_url: options.public_url.unwrap_or_else(|| format!("http://{address}")),
             },
         );

@@ -115,6 +115,10 @@ pub const INGEST_TIMEOUT: Duration = Duration::from_secs(20);
 /// How long an API request may take. API Gateway hangs up after 30 s.
 pub const API_TIMEOUT: Duration = Duration::from_secs(29);
 
+/// Requests that one API key may make in a minute, of one worker: more than any client that means
+/// it.
+pub const API_REQUESTS_PER_MINUTE: u32 = 3000;
+
 /// Deliveries that a merchant fetches at once, when it does not say.
 pub const PULL_ROWS: usize = 10;
 

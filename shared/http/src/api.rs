@@ -20,6 +20,7 @@ mod merchants;
 mod page;
 mod presets;
 mod pull;
+mod quota;
 mod recoveries;
 mod seed;
 mod sources;
@@ -60,6 +61,8 @@ pub struct Settings {
     pub admin_key: TokenDigest,
     /// Which endpoint URLs are taken.
     pub destinations: Destinations,
+    /// Requests that a merchant's key may make in a minute.
+    pub requests_per_minute: u32,
     /// Where providers reach us, such as `https://hooks.platform.example`; shown in the
     /// `ingest_url` of sources.
     pub public_base_url: String,
@@ -70,18 +73,24 @@ pub struct Settings {
 pub struct Api<P> {
     engine: Arc<Engine<P>>,
     settings: Arc<Settings>,
+    quotas: Arc<quota::Quotas>,
 }
 
 impl<P> Clone for Api<P> {
     fn clone(&self) -> Self {
-        Self { engine: Arc::clone(&self.engine), settings: Arc::clone(&self.settings) }
+        Self {
+            engine: Arc::clone(&self.engine),
+            settings: Arc::clone(&self.settings),
+            quotas: Arc::clone(&self.quotas),
+        }
     }
 }
 
 impl<P: ApiPorts> Api<P> {
     /// The API over this engine.
     pub fn new(engine: Arc<Engine<P>>, settings: Settings) -> Self {
-        Self { engine, settings: Arc::new(settings) }
+        let quotas = Arc::new(quota::Quotas::new(settings.requests_per_minute));
+        Self { engine, settings: Arc::new(settings), quotas }
     }
 
     fn store(&self) -> &P::Store {
@@ -143,12 +152,20 @@ pub fn router<P: ApiPorts>(api: Api<P>) -> Router {
         .with_state(api)
 }
 
-/// Names the request in its answer and in what is logged on its behalf.
-async fn observe<P: ApiPorts>(State(api): State<Api<P>>, request: Request, next: Next) -> Response {
+/// Names the request in its answer and in what is logged on its behalf, and says in the answer what
+/// is left to its key.
+async fn observe<P: ApiPorts>(
+    State(api): State<Api<P>>,
+    mut request: Request,
+    next: Next,
+) -> Response {
+    let told = quota::Told::default();
+    request.extensions_mut().insert(told.clone());
     let id = edge::request_id(api.entropy());
     let span = tracing::info_span!("api", request.id = id.to_str().unwrap_or_default());
     let mut response = edge::unless_it_panics(next.run(request)).instrument(span).await;
     response.headers_mut().insert(edge::REQUEST_ID, id);
+    told.write(&mut response);
     response
 }
 

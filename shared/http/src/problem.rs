@@ -12,7 +12,7 @@ use postback_engine::ports::catalog::CatalogError;
 use serde::Serialize;
 
 /// How long a caller should leave us alone when a dependency is down, in seconds.
-const RETRY_AFTER_SECS: &str = "1";
+const RETRY_AFTER_SECS: u64 = 1;
 
 /// Why a request was not served.
 #[derive(Debug)]
@@ -25,6 +25,10 @@ pub(crate) enum Problem {
     Unauthenticated,
     AdminOnly,
     ScopeMissing(Scope),
+    /// The key has made as many requests as it may for now.
+    RateLimited {
+        retry_after_s: u64,
+    },
     UnsupportedMediaType,
     /// The body broke off or was not HTTP.
     UnreadableBody,
@@ -146,6 +150,11 @@ impl Problem {
                 };
                 form(StatusCode::FORBIDDEN, "scope_missing", detail)
             }
+            Self::RateLimited { .. } => form(
+                StatusCode::TOO_MANY_REQUESTS,
+                "rate_limited",
+                "the key has made as many requests as it may for now; see retry-after",
+            ),
             Self::UnsupportedMediaType => form(
                 StatusCode::UNSUPPORTED_MEDIA_TYPE,
                 "unsupported_media_type",
@@ -199,6 +208,11 @@ impl From<Unavailable> for Problem {
 impl IntoResponse for Problem {
     fn into_response(self) -> Response {
         let challenge = matches!(self, Self::Unauthenticated);
+        let retry_after = match &self {
+            Self::Unavailable(_) => Some(RETRY_AFTER_SECS),
+            Self::RateLimited { retry_after_s } => Some(*retry_after_s),
+            _ => None,
+        };
         match &self {
             Self::Unavailable(error) => {
                 tracing::error!(error = error as &dyn Error, "answered 503: {error}");
@@ -219,9 +233,8 @@ impl IntoResponse for Problem {
         let content_type = HeaderValue::from_static("application/problem+json");
         let mut response =
             (form.status, [(header::CONTENT_TYPE, content_type)], body).into_response();
-        if form.status == StatusCode::SERVICE_UNAVAILABLE {
-            let wait = HeaderValue::from_static(RETRY_AFTER_SECS);
-            response.headers_mut().insert(header::RETRY_AFTER, wait);
+        if let Some(secs) = retry_after {
+            response.headers_mut().insert(header::RETRY_AFTER, HeaderValue::from(secs));
         }
         if challenge {
             let bearer = HeaderValue::from_static("Bearer");

@@ -23,6 +23,7 @@ const REQUESTS_MAX: usize = 5;
 /// Sends the POST to a function with nothing in its memory; answers with status and body.
 async fn post(engine: Engine<Worker>) -> (u64, Value) {
     let settings = api::Settings {
+        requests_per_minute: 1000,
         admin_key: TokenDigest::of(ADMIN_KEY),
         destinations: Destinations::PublicHttps,
         public_base_url: "https://hooks.example".to_owned(),

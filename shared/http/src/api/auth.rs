@@ -13,6 +13,7 @@ use postback_domain::time::Timestamp;
 use postback_engine::ports::catalog::Catalog;
 use subtle::ConstantTimeEq;
 
+use super::quota::Told;
 use super::{Api, ApiPorts};
 use crate::problem::Problem;
 
@@ -86,6 +87,13 @@ impl<P: ApiPorts> FromRequestParts<Api<P>> for Caller {
         let now = api.now();
         if !same(token.digest(), key.digest) || !key.is_live(now) {
             return Err(Problem::Unauthenticated);
+        }
+        let left = api.quotas.count(key.id, now);
+        if let Some(told) = parts.extensions.get::<Told>() {
+            told.tell(left);
+        }
+        if !left.is_within {
+            return Err(Problem::RateLimited { retry_after_s: left.resets_in_s });
         }
         let needed = needed_scope(&parts.method);
         let may_pull = is_pull(parts.uri.path()) && key.scopes.contains(&Scope::Pull);

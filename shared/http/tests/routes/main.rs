@@ -20,6 +20,7 @@ mod keys;
 mod merchants;
 mod paging;
 mod pull;
+mod quota;
 mod recoveries;
 mod secrecy;
 mod secrets;

@@ -26,6 +26,9 @@ pub(crate) use client::{Answer, Client};
 use ports::TestPorts;
 
 pub(crate) const ADMIN_KEY: &str = "an-admin-key-of-some-length";
+/// More than any test but one asks for.
+pub(crate) const QUOTA: u32 = 400;
+
 pub(crate) const BASE_URL: &str = "https://hooks.platform.example";
 
 /// One Postback, gone with its directory when dropped.
@@ -75,6 +78,7 @@ impl World {
         let settings = api::Settings {
             admin_key: TokenDigest::of(ADMIN_KEY),
             destinations: Destinations::PublicHttps,
+            requests_per_minute: QUOTA,
             public_base_url: format!("{BASE_URL}/"),
         };
         let api = api::router(Api::new(Arc::clone(&engine), settings));
