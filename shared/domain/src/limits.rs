@@ -177,6 +177,12 @@ const _: () = assert!(TRIAL_TIMEOUT.as_secs() + 5 < API_TIMEOUT.as_secs());
 /// take [`PORT_CALL_MAX`] in trouble, but not then twice.
 pub const WAKE_MAX: Duration = Duration::from_secs(8);
 
+/// Deliveries that one redrive takes, when the caller does not say.
+pub const REDRIVE_ROWS: usize = 100;
+
+/// Deliveries that one redrive takes at most; a caller with more asks again.
+pub const REDRIVE_ROWS_MAX: usize = 1000;
+
 /// How long an API request may look for what it is to redrive.
 pub const REDRIVE_SEARCH_MAX: Duration = Duration::from_secs(8);
 

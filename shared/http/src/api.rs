@@ -10,6 +10,7 @@ mod auth;
 mod change;
 mod dead_letters;
 mod deliveries;
+mod document;
 mod endpoints;
 mod events;
 mod fields;
@@ -110,6 +111,9 @@ impl<P: ApiPorts> Api<P> {
 pub fn router<P: ApiPorts>(api: Api<P>) -> Router {
     Router::new()
         .route("/healthz", get(healthz))
+        .route("/openapi.json", get(document::json))
+        .route("/docs", get(document::page))
+        .route("/docs/renderer.js", get(document::renderer))
         .route("/v1/merchants", post(merchants::create::<P>).get(merchants::list::<P>))
         .route("/v1/merchants/{merchant}", get(merchants::read::<P>).patch(merchants::patch::<P>))
         .route("/v1/merchants/{merchant}/keys", post(keys::create::<P>).get(keys::list::<P>))

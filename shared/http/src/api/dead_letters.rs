@@ -9,7 +9,7 @@ use axum::response::Response;
 use futures_util::future::try_join_all;
 use postback_domain::delivery::{Delivery, State as DeliveryState};
 use postback_domain::ids::DeliveryId;
-use postback_domain::limits::{PAGE_ROWS_MAX, REDRIVE_SEARCH_MAX};
+use postback_domain::limits::{PAGE_ROWS_MAX, REDRIVE_ROWS, REDRIVE_ROWS_MAX, REDRIVE_SEARCH_MAX};
 use postback_engine::ports::history::{DeliveryFilter, History, PageRequest};
 use serde::Serialize;
 
@@ -22,12 +22,6 @@ use super::values::{self, flag, parsed, whole};
 use super::{Api, ApiPorts, page};
 use crate::edge;
 use crate::problem::Problem;
-
-/// Deliveries that one redrive takes, when the caller does not say.
-const REDRIVE_ROWS: usize = 100;
-
-/// Deliveries that one redrive takes at most; a caller with more asks again.
-const REDRIVE_ROWS_MAX: usize = 1000;
 
 /// Deliveries that are read side by side.
 const READ_AT_ONCE: usize = 32;
@@ -51,6 +45,7 @@ struct Redriven {
     redriven: usize,
     /// Those that were reopened, or in a dry run those that would be.
     delivery_ids: Vec<DeliveryId>,
+    /// Whether it was a dry run, which reopens nothing.
     dry_run: bool,
 }
 

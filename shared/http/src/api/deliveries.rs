@@ -26,27 +26,38 @@ use crate::problem::Problem;
 /// A delivery as its merchant sees it.
 #[derive(Serialize)]
 pub(crate) struct DeliveryView<'a> {
+    /// Its id, derived from the event and the endpoint.
     id: DeliveryId,
+    /// Whose it is.
     merchant_id: MerchantId,
+    /// What is delivered.
     event_id: EventId,
+    /// The event's type.
     event_type: &'a EventType,
+    /// Where it goes. Null: no endpoint wanted the event.
     endpoint_id: Option<EndpointId>,
+    /// Where it stands.
     state: DeliveryState,
+    /// Which round of tries it is in; each redrive or retry begins another one.
     round: u32,
-    /// Used in this round.
+    /// The tries that were used in this round.
     attempts: u8,
-    /// Of one that waits for it; null while an attempt is being made, and of one that waits to be
-    /// fetched.
+    /// When it is tried next. Null unless it waits for that: also while an attempt is being made, and
+    /// of one that waits to be fetched.
     next_attempt_at: Option<Timestamp>,
+    /// When it came to be.
     created_at: Timestamp,
+    /// When it ended. Null while it is pending.
     finished_at: Option<Timestamp>,
+    /// How the merchant got it. Null until then.
     via: Option<Via>,
+    /// Why it was given up. Null of all others.
     failed_reason: Option<FailedReason>,
-    /// Of one that was wanted by nobody.
+    /// Why nobody wanted it. Null of all others.
     not_apply_reason: Option<NotApplyReason>,
-    /// Whom the platform means, where no merchant has that `external_id`.
+    /// Whom the event is for, where no merchant has that `external_id`. Null of all others.
     addressee: Option<&'a Label>,
-    /// Only of a single delivery.
+    /// Its attempts, newest last. Only of a single delivery.
     #[serde(skip_serializing_if = "Option::is_none")]
     attempt_log: Option<&'a [Attempt]>,
 }

@@ -33,20 +33,31 @@ use crate::problem::Problem;
 /// An endpoint as its merchant sees it.
 #[derive(Serialize)]
 struct EndpointView<'a> {
+    /// Its id.
     id: EndpointId,
+    /// Whose it is.
     merchant_id: MerchantId,
+    /// How events get there: we `push` them, or the merchant fetches them by `pull`.
     kind: &'static str,
-    /// Null: the merchant fetches what is owed to it.
+    /// Where we post to. Null: the merchant fetches what is owed to it.
     url: Option<&'a str>,
+    /// Which events it wants: `*`, `charge.*` or `charge.refunded`.
     event_types: Vec<String>,
+    /// For people. Null: none was given.
     description: Option<&'a Label>,
+    /// Whether it is called.
     enabled: bool,
+    /// How deliveries to it are tried again. Null: as its merchant's are.
     retry_policy: Option<PolicyView>,
+    /// How long an attempt may take in all, in seconds.
     timeout_s: u64,
+    /// The names of the headers that are sent along; their values are not shown.
     header_names: Vec<&'a str>,
+    /// Whether it is called, and if not, since when and why.
     health: HealthView,
+    /// When it was created.
     created_at: Timestamp,
-    /// Only in the answer that creates it.
+    /// The signing secret, only in the answer that creates it.
     #[serde(skip_serializing_if = "Option::is_none")]
     secret: Option<&'a str>,
 }
@@ -55,8 +66,15 @@ struct EndpointView<'a> {
 #[derive(Serialize)]
 #[serde(tag = "status", rename_all = "lowercase")]
 enum HealthView {
+    /// It is called.
     Enabled,
-    Disabled { since: Timestamp, reason: &'static str },
+    /// It is not; what it is owed waits.
+    Disabled {
+        /// Since when.
+        since: Timestamp,
+        /// `asked`: somebody switched it off. `gone`: it answered 410.
+        reason: &'static str,
+    },
 }
 
 pub(crate) async fn create<P: ApiPorts>(

@@ -24,19 +24,30 @@ use crate::problem::Problem;
 /// An event as its merchant sees it.
 #[derive(Serialize)]
 struct EventView<'a> {
+    /// Its id, derived from the source and the provider's id.
     id: EventId,
+    /// Whom it is for.
     merchant_id: MerchantId,
+    /// Where it came in.
     source_id: SourceId,
+    /// What the provider calls it; a hash of the body where the provider does not say.
     provider_event_id: &'a ProviderEventId,
+    /// What kind of fact it is, in the provider's words; `unknown` where it does not say.
     r#type: &'a EventType,
+    /// When it was taken in.
     received_at: Timestamp,
+    /// How many bytes its body has.
     size_bytes: u64,
+    /// How often the provider sent the same id with another body. The first body stands.
     conflicts: u32,
+    /// Where it stands as a whole: still owed to somebody, else given up somewhere, else done.
     state: DeliveryState,
+    /// What became of it at each endpoint that wanted it.
     deliveries: Vec<DeliveryView>,
+    /// The provider's `content-type`. Only of a single event, if it came with one.
     #[serde(skip_serializing_if = "Option::is_none")]
     content_type: Option<&'a str>,
-    /// Only on request.
+    /// The exact bytes, in base64. Only on request.
     #[serde(skip_serializing_if = "Option::is_none")]
     body_base64: Option<String>,
 }
@@ -44,8 +55,11 @@ struct EventView<'a> {
 /// What became of an event at one endpoint.
 #[derive(Serialize)]
 struct DeliveryView {
+    /// The delivery.
     id: DeliveryId,
+    /// Where it goes. Null: no endpoint wanted it.
     endpoint_id: Option<EndpointId>,
+    /// Where it stands.
     state: DeliveryState,
 }
 

@@ -23,15 +23,21 @@ use crate::problem::Problem;
 /// A key as its operator sees it.
 #[derive(Serialize)]
 struct KeyView<'a> {
+    /// Its id, which is a part of the key itself.
     id: KeyId,
+    /// Whose it is.
     merchant_id: MerchantId,
+    /// For people.
     name: &'a Label,
+    /// What it opens.
     scopes: &'a [Scope],
+    /// When it was created.
     created_at: Timestamp,
-    /// Null: never.
+    /// From when on it opens nothing. Null: never.
     expires_at: Option<Timestamp>,
+    /// When it was last used, to the minute. Null: not yet.
     last_used_at: Option<Timestamp>,
-    /// Only in the answer that creates it.
+    /// The key itself, only in the answer that creates it.
     #[serde(skip_serializing_if = "Option::is_none")]
     key: Option<&'a str>,
 }

@@ -25,16 +25,22 @@ use crate::problem::Problem;
 /// A merchant as its operator sees it.
 #[derive(Serialize)]
 struct MerchantView<'a> {
+    /// Its id.
     id: MerchantId,
+    /// For people.
     name: &'a Label,
+    /// What the platform calls it. Null: nothing of its own.
     external_id: Option<&'a Label>,
+    /// How its endpoints are retried, unless they say otherwise. Null: as usual.
     retry_policy: Option<PolicyView>,
+    /// When it was created.
     created_at: Timestamp,
 }
 
 /// A retry policy as it was given.
 #[derive(Serialize)]
 pub(crate) struct PolicyView {
+    /// The waits between tries, in seconds: one try more than there are waits.
     waits_s: Vec<Number>,
 }
 

@@ -32,8 +32,11 @@ use crate::problem::Problem;
 /// What a merchant asks for from time to time.
 #[derive(Serialize)]
 struct AccountView<'a> {
+    /// The merchant.
     merchant_id: MerchantId,
+    /// For people.
     name: &'a Label,
+    /// What the platform calls it. Null: nothing of its own.
     external_id: Option<&'a Label>,
     /// Whether there is something in `/v1/failed`, be it held at this moment or not; also what waits
     /// there because its endpoint is not called.
@@ -43,20 +46,27 @@ struct AccountView<'a> {
 /// What was fetched.
 #[derive(Serialize)]
 struct ClaimView<'a> {
+    /// The deliveries.
     data: Vec<ItemView<'a>>,
+    /// Whether there are more to fetch now.
     has_more: bool,
+    /// Until when they are held; what is not acknowledged by then can be fetched again.
     lease_until: Timestamp,
 }
 
 /// One delivery.
 #[derive(Serialize)]
 struct ItemView<'a> {
+    /// What to acknowledge.
     delivery_id: DeliveryId,
+    /// Its event.
     event_id: EventId,
+    /// The event's type.
     event_type: &'a EventType,
     /// As a push would send them now, without the endpoint's extra ones, which may be credentials.
     /// Of an endpoint that is deleted there is no secret, so there is no `webhook-signature`.
     headers: BTreeMap<&'a str, String>,
+    /// The exact bytes, in base64.
     body_base64: String,
 }
 

@@ -29,22 +29,30 @@ use crate::problem::Problem;
 /// A source as its operator sees it.
 #[derive(Serialize)]
 struct SourceView<'a> {
+    /// Its id.
     id: SourceId,
+    /// Whom its events are for.
     merchant_id: MerchantId,
-    /// Where an event says whom it is for. Null: all are for this merchant.
+    /// Where an event says whom it is for, such as `json:/account`. Null: all are for this merchant.
     merchant_from: Option<&'a str>,
+    /// For people. Null: none was given.
     name: Option<&'a Label>,
+    /// The preset that says how its provider signs, unless it has a scheme of its own.
     #[serde(skip_serializing_if = "Option::is_none")]
     preset: Option<&'a str>,
+    /// Its own scheme, as it was given.
     #[serde(skip_serializing_if = "Option::is_none")]
     scheme: Option<&'a RawValue>,
     /// How many there are; they themselves are never shown.
     secrets_count: usize,
+    /// What its scheme needs beside secrets, by name.
     config: &'a Config,
-    /// Absent: what the scheme suggests. Null: not checked.
+    /// How far a signed time may be from the clock, in seconds. Absent: what the scheme suggests. Null: not checked.
     #[serde(skip_serializing_if = "Option::is_none")]
     tolerance_s: Option<Option<u64>>,
+    /// Where its provider posts to.
     ingest_url: String,
+    /// When it was created.
     created_at: Timestamp,
 }
 

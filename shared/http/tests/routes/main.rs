@@ -9,6 +9,8 @@ mod access;
 mod concurrency;
 mod dead_letters;
 mod deliveries;
+mod docs;
+mod document;
 mod edges;
 mod endpoint_secrets;
 mod endpoints;

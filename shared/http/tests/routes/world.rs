@@ -2,6 +2,7 @@
 //! answers what it is told to, and a clock that stands still.
 
 mod client;
+mod contract;
 mod ports;
 
 use std::sync::Arc;
@@ -23,6 +24,7 @@ use postback_verify::{Config, Secret, SignInput, UnixTime};
 use serde_json::{Value, json};
 
 pub(crate) use client::{Answer, Client};
+pub(crate) use contract::{CONTRACT, Operation};
 use ports::TestPorts;
 
 pub(crate) const ADMIN_KEY: &str = "an-admin-key-of-some-length";

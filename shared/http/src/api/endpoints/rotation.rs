@@ -29,8 +29,9 @@ use crate::problem::Problem;
 /// What a rotation has come to.
 #[derive(Serialize)]
 struct RotatedView<'a> {
+    /// The endpoint.
     id: EndpointId,
-    /// Only here.
+    /// The new secret, only here.
     secret: &'a str,
     /// Until when the one before signs as well. Null: it does not.
     previous_expires_at: Option<Timestamp>,

@@ -39,8 +39,11 @@ const SOURCES_LOOKED_AT: usize = 50;
 struct TrialView<'a> {
     /// Whether a delivery would have been a SUCCESS.
     accepted: bool,
+    /// What the request called its event; there is no such event.
     event_id: EventId,
+    /// The type of the event that was sent.
     event_type: &'a EventType,
+    /// How it was answered.
     attempt: &'a Attempt,
 }
 

@@ -30,11 +30,14 @@ use crate::problem::Problem;
 /// A secret as its operator sees it.
 #[derive(Debug, Serialize)]
 struct SecretView {
+    /// Its id.
     id: SecretId,
+    /// When it was added.
     created_at: Timestamp,
-    /// Null: for good.
+    /// Until when it is good. Null: for good.
     expires_at: Option<Timestamp>,
-    /// Null: nothing that was noted. Noted once an hour at most.
+    /// When a request was last signed with it, noted once an hour at most. Null: nothing that was
+    /// noted.
     last_used_at: Option<Timestamp>,
 }
 

@@ -1,10 +1,12 @@
 //! Calls the router without a network, and checks on every answer what every answer must have.
 
 use axum::Router;
-use axum::body::{Body, to_bytes};
+use axum::body::{Body, Bytes, to_bytes};
 use axum::http::{HeaderMap, Request, StatusCode};
 use serde_json::Value;
 use tower::ServiceExt as _;
+
+use super::contract::CONTRACT;
 
 /// One kind of caller.
 #[derive(Clone)]
@@ -18,7 +20,9 @@ pub(crate) struct Client {
 pub(crate) struct Answer {
     pub(crate) status: StatusCode,
     pub(crate) headers: HeaderMap,
+    /// Its body, as far as it is text.
     pub(crate) text: String,
+    pub(crate) bytes: Bytes,
 }
 
 impl Client {
@@ -62,33 +66,40 @@ impl Client {
         if let Some(key) = &self.key {
             request = request.header("authorization", format!("Bearer {key}"));
         }
-        let body = match body {
-            Some(json) => {
-                request = request.header("content-type", "application/json");
-                Body::from(json.to_string())
-            }
-            None => Body::empty(),
-        };
+        if body.is_some() {
+            request = request.header("content-type", "application/json");
+        }
+        let sent = body.as_ref().map_or_else(Body::empty, |json| Body::from(json.to_string()));
         for (name, value) in headers {
             request = request.header(*name, *value);
         }
-        self.send(request.body(body).unwrap()).await
+        let answer = self.send(request.body(sent).unwrap()).await;
+        if let Some(body) = body.filter(|_| answer.status.is_success()) {
+            let path = path.split('?').next().unwrap_or_default();
+            let described = CONTRACT.check_body(method, path, &body);
+            described.unwrap_or_else(|error| panic!("openapi.json: {method} {path}: {error}"));
+        }
+        answer
     }
 
     /// Sends a request as it is, without a key.
     pub(crate) async fn send(&self, request: Request<Body>) -> Answer {
         let what = format!("{} {}", request.method(), request.uri());
+        let (method, path) = (request.method().clone(), request.uri().path().to_owned());
         let response = self.router.clone().oneshot(request).await.unwrap();
         let (parts, body) = response.into_parts();
-        let body = to_bytes(body, 16 << 20).await.unwrap();
-        let text = String::from_utf8(body.to_vec()).unwrap();
-        let answer = Answer { status: parts.status, headers: parts.headers, text };
+        let bytes = to_bytes(body, 16 << 20).await.unwrap();
+        let is_text = !parts.headers.contains_key("content-encoding");
+        let text = if is_text { String::from_utf8(bytes.to_vec()).unwrap() } else { String::new() };
+        let answer = Answer { status: parts.status, headers: parts.headers, text, bytes };
         let id = answer.header("x-request-id");
         assert!(id.starts_with("req_") && id.len() == 20, "{what}: {answer:?}");
         if !answer.status.is_success() {
             assert_eq!(answer.header("content-type"), "application/problem+json", "{what}");
         }
         assert!(!answer.text.contains("hidden"), "{what}: {answer:?}");
+        let described = CONTRACT.check(&method, &path, &answer);
+        described.unwrap_or_else(|error| panic!("openapi.json: {what}: {error}: {answer:?}"));
         answer
     }
 }

@@ -1,0 +1,174 @@
+//! What `openapi.json` says of requests is what the readers do: each body and query is tried with
+//! what the document allows, at the edge of each limit and one step beyond.
+
+mod values;
+
+use std::collections::BTreeSet;
+
+use serde_json::{Map, Value, json};
+
+use crate::world::{CONTRACT, Client, Operation, World};
+use values::Cases;
+
+/// Where an operation is called, with ids of nothing that is there.
+fn place(operation: &Operation) -> String {
+    let mut path = operation.path.clone();
+    let parameters = operation.json["parameters"].as_array().cloned().unwrap_or_default();
+    for parameter in parameters.iter().filter(|parameter| parameter["in"] == "path") {
+        let name = parameter["name"].as_str().unwrap();
+        path = path.replace(&format!("{{{name}}}"), parameter["example"].as_str().unwrap());
+    }
+    path
+}
+
+fn properties(operation: &Operation) -> Option<&Map<String, Value>> {
+    operation.json["requestBody"]["content"]["application/json"]["schema"]["properties"].as_object()
+}
+
+/// The bodies that the document shows.
+fn bodies(operation: &Operation) -> Vec<Value> {
+    let content = &operation.json["requestBody"]["content"]["application/json"];
+    let examples = content["examples"].as_object().into_iter().flat_map(Map::values);
+    examples.map(|example| example["value"].clone()).collect()
+}
+
+fn query_names(operation: &Operation) -> BTreeSet<String> {
+    let parameters = operation.json["parameters"].as_array().into_iter().flatten();
+    let of_query = parameters.filter(|parameter| parameter["in"] == "query");
+    of_query.map(|parameter| parameter["name"].as_str().unwrap().to_owned()).collect()
+}
+
+/// With the merchant named where one must be.
+fn with_merchant(operation: &Operation, merchant: &str) -> String {
+    let is_named = query_names(operation).contains("merchant_id");
+    if is_named { format!("{}?merchant_id={merchant}", place(operation)) } else { place(operation) }
+}
+
+/// The names in the detail of an `unknown_field`.
+fn known(problem: &Value) -> BTreeSet<String> {
+    let detail = problem["detail"].as_str().unwrap_or_default();
+    let (_, names) = detail.split_once("known are ").unwrap_or_default();
+    names.split(", ").filter(|name| !name.is_empty()).map(str::to_owned).collect()
+}
+
+async fn call(client: &Client, operation: &Operation, path: &str, body: Option<Value>) -> Value {
+    let answer = client.call(operation.method.as_str(), path, body).await;
+    if answer.text.is_empty() { Value::Null } else { serde_json::from_str(&answer.text).unwrap() }
+}
+
+#[tokio::test]
+async fn bodies_have_the_fields_that_their_readers_know() {
+    let world = World::new();
+    let (admin, merchant) = (world.admin(), world.merchant("Shop").await);
+    let mut checked = 0;
+    for operation in &CONTRACT.operations {
+        let Some(properties) = properties(operation) else { continue };
+        let described: BTreeSet<_> = properties.keys().cloned().collect();
+        let mut body = bodies(operation).remove(0);
+        body["no_such_field"] = json!(1);
+        let path = with_merchant(operation, &merchant.id);
+        let problem = call(&admin, operation, &path, Some(body)).await;
+        assert_eq!(problem["code"], "unknown_field", "{}: {problem}", operation.name());
+        assert_eq!(
+            known(&problem),
+            described,
+            "fields that the reader knows (left) and the document describes (right): {}",
+            operation.name()
+        );
+        checked += 1;
+    }
+    assert!(checked > 10, "{checked} bodies");
+}
+
+#[tokio::test]
+async fn queries_have_the_parameters_that_their_readers_know() {
+    let world = World::new();
+    let admin = world.admin();
+    for operation in CONTRACT.operations.iter().filter(|one| one.path.starts_with("/v1/")) {
+        let described = query_names(operation);
+        let path = format!("{}?no_such_parameter=1", place(operation));
+        let body = bodies(operation).into_iter().next();
+        let problem = call(&admin, operation, &path, body).await;
+        let is_read = problem["code"] == "unknown_field";
+        assert!(is_read || described.is_empty(), "{}: {problem}", operation.name());
+        assert_eq!(
+            known(&problem),
+            described,
+            "parameters that the reader knows (left) and the document describes (right): {}",
+            operation.name()
+        );
+    }
+}
+
+/// What the document shows can be sent as it is, once its ids are of something.
+#[tokio::test]
+async fn bodies_that_are_shown_are_accepted() {
+    for operation in CONTRACT.operations.iter().filter(|one| properties(one).is_some()) {
+        for body in bodies(operation) {
+            let world = World::new();
+            let merchant = world.merchant("Shop").await;
+            let source = world.source(&merchant).await;
+            let endpoint = world.endpoint(&merchant, &["*"]).await;
+            let real = |text: &str| {
+                let ids = [("mch_", &merchant.id), ("src_", &source.id), ("end_", &endpoint)];
+                ids.into_iter().fold(text.to_owned(), |text, (prefix, id)| {
+                    text.replace(&format!("{prefix}0198c2f04d7a4be39d1c5a6f7b8e9d01"), id)
+                })
+            };
+            let body = serde_json::from_str(&real(&body.to_string())).unwrap();
+            let path = real(&with_merchant(operation, &merchant.id));
+            let answer = world.admin().call(operation.method.as_str(), &path, Some(body)).await;
+            assert!(answer.status.is_success(), "{}: {answer:?}", operation.name());
+        }
+    }
+}
+
+/// Of every field: what its schema allows is not refused for it, and what it does not allow is.
+#[tokio::test]
+async fn limits_are_where_the_document_says() {
+    let world = World::new();
+    let (admin, merchant) = (world.admin(), world.merchant("Shop").await);
+    let (mut good, mut bad) = (0, 0);
+    for operation in &CONTRACT.operations {
+        for (name, schema) in properties(operation).into_iter().flatten() {
+            let cases = Cases::of(schema);
+            let values = cases.good.iter().map(|value| (value, true));
+            for (value, is_good) in values.chain(cases.bad.iter().map(|value| (value, false))) {
+                let mut body = bodies(operation).remove(0);
+                body[name] = value.clone();
+                let path = with_merchant(operation, &merchant.id);
+                let problem = call(&admin, operation, &path, Some(body)).await;
+                let is_refused = problem["status"] == 422
+                    && problem["field"].as_str().is_some_and(|field| field == name);
+                assert_ne!(is_refused, is_good, "{}: {name}: {value}: {problem}", operation.name());
+                if is_good { good += 1 } else { bad += 1 }
+            }
+        }
+    }
+    assert!(good > 50 && bad > 100, "{good} good and {bad} bad values");
+}
+
+/// What stands under `security` is what opens it.
+#[tokio::test]
+async fn keys_open_what_the_document_says() {
+    let world = World::new();
+    let merchant = world.merchant("Shop").await;
+    let mut callers = vec![("", world.anonymous()), ("admin", world.admin())];
+    for scope in ["read", "write", "pull"] {
+        let path = format!("/v1/merchants/{}/keys", merchant.id);
+        let key =
+            world.admin().post(&path, json!({"name": scope, "scopes": [scope]})).await.ok(201);
+        callers.push((scope, world.with_key(key["key"].as_str().unwrap())));
+    }
+    for operation in CONTRACT.operations.iter().filter(|one| !one.path.starts_with("/in/")) {
+        let security = operation.json["security"].as_array().unwrap();
+        let opens: Vec<_> = security.iter().filter_map(|one| one["key"][0].as_str()).collect();
+        for (caller, client) in &callers {
+            let body = bodies(operation).into_iter().next();
+            let answer = client.call(operation.method.as_str(), &place(operation), body).await;
+            let is_let_in = !matches!(answer.status.as_u16(), 401 | 403);
+            let is_described = opens.is_empty() || opens.contains(caller);
+            assert_eq!(is_let_in, is_described, "{} by `{caller}`: {answer:?}", operation.name());
+        }
+    }
+}
