@@ -28,7 +28,7 @@ class _Set:
 
 
 EMULATOR = _Set("emulator.txt", "emulator", "the emulator (MiniStack)")
-TOOLS = _Set("tools.txt", "tools", "sam, aws and cfn-lint")
+TOOLS = _Set("tools.txt", "tools", "sam, aws, cfn-lint and schemathesis")
 # Beside the tools, because it is large and only a release build wants it.
 RELEASE = _Set("release.txt", "tools", "cargo-lambda and zig")
 

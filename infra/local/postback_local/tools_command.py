@@ -12,7 +12,7 @@ examples:
   infra/local/tools --release                cargo-lambda and zig as well
 
 Progress goes to standard error. The only line on standard output is the folder of the programs
-`sam`, `aws` and `cfn-lint`. The second time nothing is installed and nothing is fetched.
+`sam`, `aws`, `cfn-lint` and `schemathesis`. The second time nothing is installed and nothing is fetched.
 """
 
 

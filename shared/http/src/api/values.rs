@@ -33,11 +33,18 @@ pub(crate) fn flag(value: Value) -> Result<bool, String> {
     value.as_bool().ok_or_else(|| "must be true or false".to_owned())
 }
 
-/// A whole number, as a number or, in a query, as digits.
+/// A whole number, as a number or, in a query, as digits. JSON has one kind of number, so `5.0` is
+/// as whole as `5`.
 pub(crate) fn whole(value: &Value, range: RangeInclusive<u64>) -> Result<u64, String> {
+    /// Up to here, each is a float of its own.
+    const EXACT_MAX: f64 = 9_007_199_254_740_991.0;
     let number = match value {
         Value::String(digits) => digits.parse().ok(),
-        other => other.as_u64(),
+        other => other.as_u64().or_else(|| {
+            let float = other.as_f64()?;
+            let is_whole = float.fract() == 0.0 && (0.0..=EXACT_MAX).contains(&float);
+            is_whole.then_some(float as u64)
+        }),
     };
     number
         .filter(|number| range.contains(number))
@@ -144,8 +151,17 @@ mod tests {
         );
         check(
             |value| whole(&value, 1..=200),
-            &[json!(1), json!(200), json!("50")],
-            &[json!(0), json!(201), json!(1.5), json!("-1"), json!("1e2"), json!(null)],
+            &[json!(1), json!(200), json!(5.0), json!("50")],
+            &[
+                json!(0),
+                json!(201),
+                json!(1.5),
+                json!(-1.0),
+                json!(1e300),
+                json!("-1"),
+                json!("1e2"),
+                json!(null),
+            ],
         );
         check(
             |value| list(value, 1..=2, text),

@@ -130,13 +130,19 @@ fn parameters() -> Value {
             its own in any case, and may name no other.", merchant),
         "if-match": header("If-Match", "The `etag` of the revision that the change is meant for; \
             if it has changed since, nothing is done (412). Without it, or with `*`, any."
-            .to_owned(), json!({"type": "string", "examples": ["\"1\""]})),
+            .to_owned(), json!({"type": "string", "pattern": "^(\\*|\"[0-9]+\")$", "examples": ["\"1\""]})),
         "idempotency-key": header("Idempotency-Key", format!("Has the request take effect once. \
             Any text of 1 to {IDEMPOTENCY_KEY_BYTES_MAX} ASCII characters, drawn anew for each \
             intention, such as a UUID; it stands for this very request, to the byte, for a day."),
-            json!({"type": "string", "minLength": 1, "maxLength": IDEMPOTENCY_KEY_BYTES_MAX,
-                "pattern": "^[!-~]([ -~]*[!-~])?$"})),
+            json!({"type": "string", "pattern": idempotency_key()})),
     })
+}
+
+/// With or without quotes; what HTTP drops around a header's value does not count.
+fn idempotency_key() -> String {
+    const MAX: usize = IDEMPOTENCY_KEY_BYTES_MAX;
+    let (quoted, inner) = (format!("\"[\\t -~]{{1,{MAX}}}\""), MAX - 2);
+    format!("^[ \\t]*(?:{quoted}|[!-~](?:[\\t -~]{{0,{inner}}}[!-~])?)[ \\t]*$")
 }
 
 fn headers() -> Value {

@@ -57,6 +57,8 @@ struct Body {
     fields: Vec<Input>,
     /// By what they are an example of.
     examples: Vec<(&'static str, Value)>,
+    /// What its schema says of the fields together.
+    rule: Value,
 }
 
 /// An operation, put together step by step.
@@ -118,7 +120,13 @@ impl Operation {
         examples: impl IntoIterator<Item = (&'static str, Value)>,
     ) -> Self {
         let (fields, examples) = (fields.into_iter().collect(), examples.into_iter().collect());
-        Self { body: Some(Body { fields, examples }), ..self }
+        Self { body: Some(Body { fields, examples, rule: json!({}) }), ..self }
+    }
+
+    /// What the schema of the body says of its fields together.
+    pub(crate) fn rule(mut self, rule: Value) -> Self {
+        self.body.as_mut().expect("a body comes before its rule").rule = rule;
+        self
     }
 
     /// A body that is no JSON of ours.
@@ -367,11 +375,13 @@ fn query_parameter(input: &Input) -> Value {
 }
 
 fn request_body(body: &Body) -> Value {
-    let Body { fields, examples } = body;
+    let Body { fields, examples, rule } = body;
     let properties =
         fields.iter().map(|field| (field.name.to_owned(), field.schema.clone(), field.is_required));
     let mut schema = schema::object(properties);
     schema["additionalProperties"] = false.into();
+    let rule = rule.as_object().expect("a schema is an object");
+    schema.as_object_mut().expect("a schema is an object").extend(rule.clone());
     let examples: Map<_, _> =
         examples.iter().map(|(what, body)| ((*what).to_owned(), json!({"value": body}))).collect();
     json!({

@@ -74,10 +74,13 @@ pub(crate) fn time() -> Value {
     json!({"type": "string", "format": "date-time"})
 }
 
-/// A name or a description: one line.
+/// A name or a description: one line. What surrounds it is dropped before it is measured, so its
+/// length is a matter of the pattern.
 pub(crate) fn label() -> Value {
-    const LINE: &str = r"^\s*[^\s\u0000-\u001f\u007f-\u009f]([^\u0000-\u001f\u007f-\u009f]*[^\s\u0000-\u001f\u007f-\u009f])?\s*$";
-    json!({"type": "string", "minLength": 1, "maxLength": NAME_BYTES_MAX, "pattern": LINE})
+    const CONTROL: &str = r"\u0000-\u001f\u007f-\u009f";
+    let inner = NAME_BYTES_MAX - 2;
+    let line = format!(r"^\s*[^\s{CONTROL}](?:[^{CONTROL}]{{0,{inner}}}[^\s{CONTROL}])?\s*$");
+    json!({"type": "string", "minLength": 1, "pattern": line})
 }
 
 /// The type of an event, for exact comparison.
@@ -99,6 +102,11 @@ pub(crate) fn event_filter() -> Value {
 /// Some text.
 pub(crate) fn text() -> Value {
     json!({"type": "string"})
+}
+
+/// A secret of a provider's.
+pub(crate) fn secret() -> Value {
+    json!({"type": "string", "minLength": 1})
 }
 
 /// True or false.

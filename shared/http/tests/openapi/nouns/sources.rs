@@ -2,12 +2,13 @@
 
 use postback_domain::limits::{SECRET_OVERLAP, SECRET_OVERLAP_MAX, SECRETS_PER_SOURCE_MAX};
 use postback_domain::source::TOLERANCE_MAX;
+use postback_verify::presets;
 use serde_json::{Value, json};
 
 use super::{Noun, page_of, refine};
 use crate::operation::Content::{Nothing, Page, View};
 use crate::operation::{Input, Operation, change, example_id, optional, required};
-use crate::schema::{id, label, list as list_of, text, texts_by_name, whole};
+use crate::schema::{id, label, list as list_of, secret as secret_text, texts_by_name, whole};
 
 const FILE: &str = "api/sources.rs";
 const VIEW: &str = "SourceView";
@@ -65,6 +66,7 @@ fn create() -> Operation {
                 ),
             ],
         )
+        .rule(json!({"oneOf": [{"required": ["preset"]}, {"required": ["scheme"]}]}))
         .answers(201, "The source; its provider posts to `ingest_url`.", View(FILE, VIEW))
         .example(example())
         .tagged()
@@ -108,6 +110,7 @@ fn patch() -> Operation {
                 ("no age check", json!({"tolerance_s": null})),
             ],
         )
+        .rule(json!({"not": {"required": ["preset", "scheme"]}}))
         .answers(200, "The source as it is now.", View(FILE, VIEW))
         .example(example())
         .tagged()
@@ -133,7 +136,7 @@ fn add_secret() -> Operation {
         )
         .body(
             [
-                required("secret", text(), "The new secret, as the provider shows it."),
+                required("secret", secret_text(), "The new secret, as the provider shows it."),
                 optional("overlap_s", whole(0..=SECRET_OVERLAP_MAX.as_secs()), &overlap_about),
             ],
             [
@@ -172,11 +175,13 @@ const SECRETS_ABOUT: &str = "What the provider signs with, as it shows it: a tex
     as PEM where the preset says `public_key`. All of them are good. Never shown again.";
 
 fn secrets() -> Value {
-    list_of(1..=SECRETS_PER_SOURCE_MAX, text())
+    list_of(1..=SECRETS_PER_SOURCE_MAX, secret_text())
 }
 
 fn preset() -> Input {
-    change("preset", text(), "The name of a preset. Not beside `scheme`.")
+    let names: Vec<_> = presets().iter().map(|preset| preset.name.as_str()).collect();
+    let schema = json!({"type": "string", "enum": names});
+    change("preset", schema, "The name of a preset. Not beside `scheme`.")
 }
 
 fn scheme() -> Input {

@@ -10,6 +10,16 @@ pub(crate) struct Cases {
     pub(crate) bad: Vec<Value>,
 }
 
+/// How long a text may be: by its length, or by a pattern of one character, so many, and one more.
+fn longest(schema: &Value) -> Option<usize> {
+    let in_pattern = || {
+        let (_, rest) = schema["pattern"].as_str()?.split_once("{0,")?;
+        let (inner, _) = rest.split_once('}')?;
+        Some(inner.parse::<u64>().ok()? + 2)
+    };
+    usize::try_from(schema["maxLength"].as_u64().or_else(in_pattern)?).ok()
+}
+
 impl Cases {
     pub(crate) fn of(schema: &Value) -> Self {
         let types: Vec<_> = match &schema["type"] {
@@ -38,7 +48,8 @@ impl Cases {
     fn integer(schema: &Value) -> Self {
         let (min, max) = (schema["minimum"].as_i64().unwrap(), schema["maximum"].as_i64().unwrap());
         Self {
-            good: vec![json!(min), json!(max)],
+            // JSON has one kind of number.
+            good: vec![json!(min), json!(max), json!(max as f64)],
             bad: vec![json!(min - 1), json!(max + 1), json!(1.5), json!(true), json!("many")],
         }
     }
@@ -64,8 +75,7 @@ impl Cases {
             let prefix = prefix.trim_start_matches('^');
             cases.good.push(json!(format!("{prefix}_{}", "0f".repeat(16))));
             cases.bad.extend([json!("x"), json!(format!("{prefix}_{}", "0F".repeat(16)))]);
-        } else if let Some(max) = schema["maxLength"].as_u64() {
-            let max = usize::try_from(max).unwrap();
+        } else if let Some(max) = longest(schema) {
             let begin = if schema["format"] == "uri" { "https://shop.example/" } else { "" };
             let text =
                 |length: usize| json!(format!("{begin}{}", "a".repeat(length - begin.len())));
@@ -74,6 +84,9 @@ impl Cases {
             if !pattern.is_empty() {
                 cases.bad.push(json!("a\u{7}b"));
             }
+        }
+        if schema["minLength"] == 1 && !cases.bad.contains(&json!("")) {
+            cases.bad.push(json!(""));
         }
         cases
     }
