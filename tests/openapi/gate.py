@@ -25,9 +25,13 @@ def before_call(context, case, kwargs):
         # Another one, because cases may share it.
         case.body = dict(case.body)
         point_inwards(case.body, is_good)
-        # The document cannot say that a time must be to come.
+        # The document cannot say that a time must be to come, or be past, or come after another.
         if is_good and isinstance(case.body.get("expires_at"), str):
             case.body["expires_at"] = "2999-12-31T00:00:00Z"
+        if is_good and isinstance(case.body.get("since"), str):
+            case.body["since"] = "2026-01-01T00:00:00Z"
+            if case.body.get("until") is not None:
+                case.body["until"] = "2999-12-31T00:00:00Z"
     # Sequences know their own ids.
     if not is_stateful:
         mean_something(case.path_parameters, case.method)

@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use clap::{Args, Parser, Subcommand};
+use postback_domain::limits::API_REQUESTS_PER_MINUTE;
 use postback_verify::{Tolerance, UnixTime};
 
 use crate::listen::ListenArguments;
@@ -233,6 +234,10 @@ pub(crate) struct ServeArguments {
     /// Let endpoints be plain http and on private addresses: for a laptop or an inner network
     #[arg(long)]
     pub(crate) allow_private_endpoints: bool,
+
+    /// Requests that a merchant's key may make in a minute; beyond that it is answered 429
+    #[arg(long, value_name = "N", default_value_t = API_REQUESTS_PER_MINUTE, value_parser = clap::value_parser!(u32).range(1..))]
+    pub(crate) requests_per_minute: u32,
 
     /// The operator's key; generated and printed once if neither given nor kept
     #[arg(long, env = "POSTBACK_ADMIN_KEY", hide_env_values = true, hide = true)]

@@ -20,6 +20,7 @@ use std::process::ExitCode;
 use std::time::Duration;
 
 use postback_domain::endpoint::Destinations;
+use postback_domain::limits::API_REQUESTS_PER_MINUTE;
 use postback_engine::Settings;
 use postback_engine::ports::Entropy as _;
 use postback_engine::ports::clock::SystemEntropy;
@@ -52,6 +53,7 @@ fn options(data: &Path, admin_key: &Secret) -> Options {
         listen: SocketAddr::from((Ipv4Addr::LOCALHOST, 0)),
         data: data.to_owned(),
         sweep_every: SWEEP_EVERY,
+        requests_per_minute: API_REQUESTS_PER_MINUTE,
         public_url: None,
         destinations: Destinations::AlsoPrivate,
         admin_key: Some(admin_key.clone()),

@@ -8,7 +8,6 @@ use std::time::Duration;
 
 use postback_domain::endpoint::Destinations;
 use postback_domain::key::TokenDigest;
-use postback_domain::limits::API_REQUESTS_PER_MINUTE;
 use postback_embedded::queue::MemoryQueue;
 use postback_embedded::{EmbeddedStore, OpenError};
 use postback_engine::ports::clock::{SystemClock, SystemEntropy};
@@ -45,6 +44,7 @@ pub(crate) struct Options {
     pub(crate) listen: SocketAddr,
     pub(crate) data: PathBuf,
     pub(crate) sweep_every: Duration,
+    pub(crate) requests_per_minute: u32,
     pub(crate) public_url: Option<String>,
     pub(crate) destinations: Destinations,
     pub(crate) admin_key: Option<Secret>,
@@ -108,7 +108,7 @@ impl Node {
             api::Settings {
                 admin_key: digest,
                 destinations: options.destinations,
-                requests_per_minute: API_REQUESTS_PER_MINUTE,
+                requests_per_minute: options.requests_per_minute,
                 public_base_url: options.public_url.unwrap_or_else(|| format!("http://{address}")),
             },
         );

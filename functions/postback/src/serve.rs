@@ -33,6 +33,7 @@ async fn serve(arguments: ServeArguments) -> Result<ExitCode, Box<dyn Error>> {
         listen: arguments.listen,
         data: arguments.data.clone(),
         sweep_every: arguments.sweep_every,
+        requests_per_minute: arguments.requests_per_minute,
         public_url: arguments.public_url.clone(),
         destinations,
         admin_key: arguments.admin_key.clone().map(Secret::new),

@@ -28,21 +28,32 @@ use crate::problem::Problem;
 /// An order as its merchant sees it.
 #[derive(Serialize)]
 struct RecoveryView {
+    /// Its id.
     id: RecoveryId,
+    /// Whose it is.
     merchant_id: MerchantId,
+    /// What is sent again.
     endpoint_id: EndpointId,
+    /// What was created at this time or later.
     since: Timestamp,
+    /// And before this time.
     until: Timestamp,
+    /// In these states when the order was given.
     states: Vec<DeliveryState>,
+    /// How many are sent in a second.
     per_second: u32,
+    /// Whether it goes on, and if not, why.
     status: &'static str,
-    /// Rows so far. Less than what was done, if somebody died over it.
+    /// Rows so far. Less than there were, if a worker died over them.
     looked_at: u64,
-    /// Deliveries that are due again, or for the first time, so far.
+    /// Deliveries that are due again, or for the first time, so far; with the same proviso.
     recovered: u64,
-    /// How far back it has come in the state it is at: it goes from `until` to `since`.
+    /// How far back it has come in the state it is at: it goes from `until` to `since`. Null: there
+    /// was nothing yet.
     reached_at: Option<Timestamp>,
+    /// When the order was given.
     created_at: Timestamp,
+    /// When it ended. Null while it goes on.
     finished_at: Option<Timestamp>,
 }
 
@@ -63,15 +74,16 @@ pub(crate) async fn create<P: ApiPorts>(
     body: Body,
 ) -> Result<Response, Problem> {
     let merchant_id = scoped(caller, query.read(merchant_asked)?)?.merchant()?;
+    let wanted = body.read(Wanted::read)?;
     let store = api.store();
     let endpoint = store.read_endpoint(merchant_id, endpoint_id).await?;
     endpoint.ok_or(Problem::NotFound("endpoint"))?;
-    let wanted = body.read(Wanted::read)?;
     let merchant = store.read_merchant(merchant_id).await?.ok_or(Problem::NotFound("merchant"))?;
     let now = seed.at();
     let until = wanted.until.map_or(now, |until| until.min(now));
     if wanted.since >= until {
-        return Err(Problem::invalid("since", "must be before `until`, and in the past"));
+        let rule = "must be later than `since`, which must be in the past";
+        return Err(Problem::invalid("until", rule));
     }
     let mut places: Vec<_> = wanted.states.iter().copied().map(Place::State).collect();
     if wanted.states.contains(&DeliveryState::NotApply) {

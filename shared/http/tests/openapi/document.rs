@@ -103,7 +103,8 @@ Beside those that stand with each operation: a path that is none of these answer
 
 **Once.** A POST with an `Idempotency-Key` takes effect once, however often it is sent within a \
 day, and gets the same answer. **Changes** name the revision that they are meant for in \
-`If-Match`. HEAD is GET without its body, and OPTIONS lists a path's methods in `allow`. \
+`If-Match`. **Limits.** A merchant's key may make so many requests a minute, which `ratelimit` and \
+`ratelimit-policy` tell; beyond that it is answered 429. HEAD is GET without its body, and OPTIONS lists a path's methods in `allow`. \
 Every answer names its request in `x-request-id`.";
 
 fn security_scheme() -> Value {
@@ -155,6 +156,12 @@ fn headers() -> Value {
         "etag": header("The revision that is shown, for `If-Match`.", text("^\"[0-9]+\"$"), true),
         "idempotent-replayed": header("There, and `true`, when the answer is the one that was \
             given before.", json!({"type": "string", "enum": ["true"]}), false),
+        "location": header("Where to look at what was made.", text("^/v1/.+$"), true),
+        "ratelimit": header("How many requests of this minute are left to a merchant's key, and in \
+            how many seconds the next one begins; each of our workers counts for itself. Also with \
+            errors.", text("^\"default\";r=[0-9]+;t=[0-9]+$"), false),
+        "ratelimit-policy": header("How many requests a merchant's key may make in how many seconds.",
+            text("^\"default\";q=[0-9]+;w=[0-9]+$"), false),
         "retry-after": header("After how many seconds to try again.", text("^[0-9]+$"), true),
         "www-authenticate": header("That a key is asked for.",
             json!({"type": "string", "enum": ["Bearer"]}), true),

@@ -12,6 +12,7 @@ mod keys;
 mod merchants;
 mod presets;
 mod pull;
+mod recoveries;
 mod served;
 mod sources;
 
@@ -47,6 +48,7 @@ pub(crate) fn nouns() -> Vec<Noun> {
         events::noun(),
         deliveries::noun(),
         pull::noun(),
+        recoveries::noun(),
         dead_letters::noun(),
         served::noun(),
     ]

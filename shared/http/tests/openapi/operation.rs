@@ -73,6 +73,7 @@ pub(crate) struct Operation {
     media: Option<Value>,
     success: Vec<(String, &'static str, Content, Option<Value>)>,
     is_tagged: bool,
+    is_located: bool,
     is_of_one_merchant: bool,
     is_of_merchants: bool,
     opens_to_pull: bool,
@@ -91,6 +92,7 @@ impl Operation {
             media: None,
             success: Vec::new(),
             is_tagged: false,
+            is_located: false,
             is_of_one_merchant: false,
             is_of_merchants: false,
             opens_to_pull: false,
@@ -154,6 +156,11 @@ impl Operation {
     /// Its answer has the revision in `etag`.
     pub(crate) fn tagged(self) -> Self {
         Self { is_tagged: true, ..self }
+    }
+
+    /// Its answer has the place of what was made in `location`.
+    pub(crate) fn located(self) -> Self {
+        Self { is_located: true, ..self }
     }
 
     /// The operator may name a merchant in the query; a merchant may only name itself.
@@ -295,7 +302,13 @@ impl Operation {
         views: &mut Views,
     ) -> Value {
         let mut headers = json!({"x-request-id": {"$ref": "#/components/headers/x-request-id"}});
-        let named = [(self.is_tagged, "etag"), (is_once(route, asks), "idempotent-replayed")];
+        let named = [
+            (self.is_tagged, "etag"),
+            (self.is_located, "location"),
+            (is_once(route, asks), "idempotent-replayed"),
+            (asks.caller, "ratelimit"),
+            (asks.caller, "ratelimit-policy"),
+        ];
         for (is_there, name) in named {
             if is_there {
                 headers[name] = json!({"$ref": format!("#/components/headers/{name}")});
@@ -327,7 +340,10 @@ impl Operation {
         };
         let needs_field = self.is_of_one_merchant
             || self.body.iter().any(|body| body.fields.iter().any(|field| field.is_required));
-        when(asks.admin || asks.caller, &["unauthenticated", "scope_missing", "unavailable"]);
+        when(
+            asks.admin || asks.caller,
+            &["unauthenticated", "scope_missing", "rate_limited", "unavailable"],
+        );
         when(asks.admin, &["admin_only"]);
         when(asks.caller || !asks.ids.is_empty(), &["not_found"]);
         when(asks.query, &["invalid_field", "unknown_field"]);

@@ -78,6 +78,8 @@ pub(crate) const CODES: &[Code] = &[
         .says("secret is the last one that does not expire; add its successor first"),
     code("limit_reached", 409, "There are as many of them as there may be. Remove one first.")
         .says("limit of 100 endpoints is reached"),
+    code("not_called", 409, "The endpoint is of the kind `pull`: there is nobody to call.")
+        .says("the endpoint is not called, so there is nothing to test"),
     code("nothing_to_send", 409, "No endpoint wanted the event, so there is nothing to send again.")
         .says("no endpoint wanted the event, so there is nothing to send again"),
     code("secret_known", 409, "The source has this secret already.")
@@ -100,6 +102,8 @@ pub(crate) const CODES: &[Code] = &[
     code("unknown_preset", 422, "There is no preset of this name; `GET /v1/presets` lists them.")
         .says("field `preset`: there is no preset `strype`")
         .of("preset"),
+    code("rate_limited", 429, "The key has made as many requests as it may in this minute. Try again after `retry-after`.")
+        .says("the key has made as many requests as it may for now; see retry-after"),
     code("internal", 500, "A defect of Postback's. The log has more, under the answer's `x-request-id`."),
     code("unavailable", 503, "Something that Postback needs does not answer. Try again after `retry-after`; nothing is lost by it.")
         .says("try again in a moment; nothing is lost by it"),
@@ -169,7 +173,15 @@ pub(crate) fn answer(status: u16, codes: &BTreeSet<&str>) -> Value {
         examples.insert(code.code.to_owned(), json!({"value": code.example()}));
     }
     let mut headers = json!({"x-request-id": {"$ref": "#/components/headers/x-request-id"}});
-    for (of, header) in [(401, "www-authenticate"), (405, "allow"), (503, "retry-after")] {
+    // Of a merchant's key; without one there is nothing to count.
+    if status != 401 {
+        for header in ["ratelimit", "ratelimit-policy"] {
+            headers[header] = json!({"$ref": format!("#/components/headers/{header}")});
+        }
+    }
+    for (of, header) in
+        [(401, "www-authenticate"), (405, "allow"), (429, "retry-after"), (503, "retry-after")]
+    {
         // A provider that does not verify hears of no scheme: its key is the signature.
         if of == status && names != ["signature_refused"] {
             headers[header] = json!({"$ref": format!("#/components/headers/{header}")});

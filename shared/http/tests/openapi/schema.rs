@@ -5,7 +5,7 @@ use std::ops::RangeInclusive;
 
 use postback_domain::delivery::State;
 use postback_domain::ids::{
-    DeliveryId, EndpointId, EventId, KeyId, MerchantId, SecretId, SourceId,
+    DeliveryId, EndpointId, EventId, KeyId, MerchantId, RecoveryId, SecretId, SourceId,
 };
 use postback_domain::limits::{
     EVENT_TYPE_BYTES_MAX, NAME_BYTES_MAX, RETRY_WAIT_MAX, RETRY_WAITS_MAX,
@@ -54,6 +54,7 @@ pub(crate) fn prefix(name: &str) -> Option<&'static str> {
         "EndpointId" => EndpointId::PREFIX,
         "DeliveryId" => DeliveryId::PREFIX,
         "KeyId" => KeyId::PREFIX,
+        "RecoveryId" => RecoveryId::PREFIX,
         "SecretId" => SecretId::PREFIX,
         _ => return None,
     })

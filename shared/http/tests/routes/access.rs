@@ -59,7 +59,7 @@ async fn every_route_wants_the_right_key() {
     let key = keys["data"][0]["id"].as_str().unwrap();
     let path = format!("/v1/endpoints/{endpoint}/recover");
     let order = json!({"since": "2026-01-01T00:00:00Z", "states": ["FAILED"]});
-    let recovery = owner.client.post(&path, order).await.ok(202);
+    let recovery = owner.client.post(&path, order.clone()).await.ok(202);
     let recovery = recovery["id"].as_str().unwrap();
     let strangers = [
         world.anonymous(),
@@ -78,7 +78,11 @@ async fn every_route_wants_the_right_key() {
             .replace("{d}", &delivery)
             .replace("{r}", recovery)
             .replace("{k}", key);
-        let body = || (method == "POST" || method == "PATCH").then(|| json!({}));
+        let body = || match method {
+            "POST" if template.ends_with("/recover") => Some(order.clone()),
+            "POST" | "PATCH" => Some(json!({})),
+            _ => None,
+        };
         for stranger in &strangers {
             let answer = stranger.call(method, &path, body()).await;
             answer.refused(401, "unauthenticated");

@@ -46,7 +46,7 @@ pub(super) fn endpoint(
     new: New,
     allowed: Destinations,
 ) -> Result<Endpoint, Problem> {
-    let is_pull = fields.optional("kind", is_pull)?.unwrap_or(false);
+    let is_pull = fields.change("kind", is_pull)?.unwrap_or(false);
     let change = Change::read(fields, allowed)?;
     let kind = match &change.url {
         _ if is_pull => Kind::Pull,

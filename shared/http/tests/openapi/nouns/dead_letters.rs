@@ -34,6 +34,7 @@ fn list() -> Operation {
             "endpoint_id": example_id("end"), "state": "FAILED", "round": 1, "attempts": 7,
             "next_attempt_at": null, "created_at": "2026-09-21T14:13:20.000Z",
             "finished_at": "2026-09-22T21:24:25.000Z", "via": null, "failed_reason": "tries_used",
+            "not_apply_reason": null, "addressee": null,
         })))
 }
 

@@ -77,6 +77,6 @@ fn example() -> Value {
         "event_type": "charge.refunded", "endpoint_id": example_id("end"), "state": "SUCCESS",
         "round": 1, "attempts": 1, "next_attempt_at": null,
         "created_at": "2026-09-21T14:13:20.000Z", "finished_at": "2026-09-21T14:13:20.127Z",
-        "via": "push", "failed_reason": null,
+        "via": "push", "failed_reason": null, "not_apply_reason": null, "addressee": null,
     })
 }

@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 
 use super::{Noun, page_of, refine};
 use crate::operation::Content::{Nothing, Page, View};
-use crate::operation::{Input, Operation, change, example_id, optional, required};
+use crate::operation::{Input, Operation, change, example_id, optional};
 use crate::schema::{event_filter, event_type, flag, label, list as list_of, retry_policy, whole};
 
 const FILE: &str = "api/endpoints.rs";
@@ -18,10 +18,12 @@ pub(super) fn noun() -> Noun {
     let secret = || json!({"pattern": "^whsec_[A-Za-z0-9+/=]+$"});
     Noun {
         tag: "Endpoints",
-        about: "A merchant's URLs, and which events each wants. Every request to one is signed \
-            after Standard Webhooks with the endpoint's secret.",
+        about: "Where a merchant's events go, and which each wants. Every request to one is signed \
+            after Standard Webhooks with the endpoint's secret. One of the kind `pull` is not called: \
+            what it is owed waits under `/v1/failed` until the merchant fetches it.",
         operations: vec![create(), list(), read(), patch(), delete(), rotate(), test()],
         refinements: vec![
+            refine(VIEW, "kind", json!({"enum": ["push", "pull"]})),
             refine(VIEW, "url", json!({"format": "uri"})),
             refine(VIEW, "secret", secret()),
             refine("RotatedView", "secret", secret()),
@@ -31,7 +33,7 @@ pub(super) fn noun() -> Noun {
 }
 
 fn create() -> Operation {
-    let mut inputs = vec![required("url", url(), URL_ABOUT)];
+    let mut inputs = vec![change("kind", kind(), KIND_ABOUT), change("url", url(), URL_ABOUT)];
     inputs.extend(chosen());
     Operation::new("POST /v1/endpoints", "createEndpoint", "Create an endpoint")
         .about("The only answer that shows the secret.")
@@ -45,8 +47,20 @@ fn create() -> Operation {
                     "description": "orders", "enabled": true, "timeout_s": 10,
                     "retry_policy": {"waits_s": [5, 60]}, "headers": {"x-api-key": "an example"},
                 })),
+                ("without a URL", json!({"kind": "pull", "event_types": ["charge.*"]})),
             ],
         )
+        .rule(json!({"oneOf": [
+            {"required": ["url"], "properties": {"kind": {"const": "push"}}},
+            {
+                "required": ["kind"],
+                "properties": {
+                    "kind": {"const": "pull"}, "url": false, "enabled": false,
+                    "retry_policy": {"type": "null"}, "timeout_s": {"type": "null"},
+                    "headers": {"type": "null"},
+                },
+            },
+        ]}))
         .answers(201, "The endpoint, with its secret, shown this once.", View(FILE, VIEW))
         .example(shown_once())
         .tagged()
@@ -145,6 +159,7 @@ fn test() -> Operation {
             )],
             [("anything", json!({})), ("a refund", json!({"event_type": "charge.refunded"}))],
         )
+        .codes(["not_called"])
         .answers(200, "How it went.", View("api/endpoints/trial.rs", "TrialView"))
         .example(json!({
             "accepted": false, "event_id": example_id("evt"), "event_type": "charge.refunded",
@@ -153,6 +168,13 @@ fn test() -> Operation {
                 "outcome": "server_error", "status": 500, "response_excerpt": "no such table",
             },
         }))
+}
+
+const KIND_ABOUT: &str = "How events get there: we `push` them to `url`, or the merchant fetches them by \
+    `pull`, and nothing that is said of calls may be given. `push` unless said otherwise; stays so.";
+
+fn kind() -> Value {
+    json!({"type": "string", "enum": ["push", "pull"]})
 }
 
 const URL_ABOUT: &str = "Where to post to: https, a public host, no credentials and no fragment.";
@@ -208,7 +230,7 @@ fn headers() -> Value {
 
 fn example() -> Value {
     json!({
-        "id": example_id("end"), "merchant_id": example_id("mch"),
+        "id": example_id("end"), "merchant_id": example_id("mch"), "kind": "push",
         "url": "https://shop.example/hooks", "event_types": ["charge.*", "payout.paid"],
         "description": "orders", "enabled": true, "retry_policy": {"waits_s": [5, 60]},
         "timeout_s": 10, "header_names": ["x-api-key"], "health": {"status": "enabled"},

@@ -13,8 +13,8 @@ const FILE: &str = "api/pull.rs";
 pub(super) fn noun() -> Noun {
     Noun {
         tag: "Pull",
-        about: "A merchant whose endpoint could not be reached fetches what it is owed, and \
-            acknowledges it.",
+        about: "A merchant whose endpoint could not be reached, or is not called at all, fetches what \
+            it is owed, and acknowledges it.",
         operations: vec![account(), claim(), acknowledge()],
         refinements: vec![refine("ItemView", "body_base64", json!({"contentEncoding": "base64"}))],
     }
@@ -39,8 +39,8 @@ fn claim() -> Operation {
     );
     Operation::new("POST /v1/failed/claim", "claimFailed", "Fetch failed deliveries")
         .about(
-            "Fetches `FAILED` deliveries, oldest first, and holds them, so that nobody else \
-             fetches the same. What is not acknowledged by then can be fetched again. Each has \
+            "Fetches `FAILED` deliveries, and `PENDING` ones to endpoints of the kind `pull`, \
+             oldest first, and holds them, so that nobody else fetches the same. What is not acknowledged by then can be fetched again. Each has \
              the headers and the bytes that a push would have had, so that the same code checks \
              its signature.",
         )

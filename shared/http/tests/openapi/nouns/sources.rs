@@ -45,6 +45,7 @@ fn create() -> Operation {
                 required("secrets", secrets(), SECRETS_ABOUT),
                 preset(),
                 scheme(),
+                merchant_from(),
                 name(),
                 config(),
                 tolerance(),
@@ -101,6 +102,7 @@ fn patch() -> Operation {
                 change("secrets", secrets(), SECRETS_ABOUT),
                 preset(),
                 scheme(),
+                merchant_from(),
                 name(),
                 config(),
                 tolerance(),
@@ -194,6 +196,17 @@ fn scheme() -> Input {
     )
 }
 
+fn merchant_from() -> Input {
+    let field = json!({"type": "string", "pattern": "^(json:/|form:.)"});
+    optional(
+        "merchant_from",
+        field,
+        "Where an event says whom it is for, by a merchant's `external_id`: `json:/pointer` or \
+         `form:NAME`, in the body, which must be signed as a whole. What names nobody is for \
+         `merchant_id`; what names somebody unknown ends as `NOT_APPLY` and can be recovered.",
+    )
+}
+
 fn name() -> Input {
     optional("name", label(), "A name for people.")
 }
@@ -225,7 +238,8 @@ fn own_scheme() -> Value {
 fn example() -> Value {
     let id = example_id("src");
     json!({
-        "id": id, "merchant_id": example_id("mch"), "name": "Stripe EU", "preset": "stripe",
+        "id": id, "merchant_id": example_id("mch"), "merchant_from": null, "name": "Stripe EU",
+        "preset": "stripe",
         "secrets_count": 1, "config": {}, "tolerance_s": 300,
         "ingest_url": format!("https://hooks.platform.example/in/{id}"),
         "created_at": "2026-09-21T14:13:20.000Z",
