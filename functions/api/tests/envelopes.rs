@@ -40,6 +40,18 @@ async fn requests_are_answered_in_format_2_0() {
     assert_eq!(body(&answer), json!({"status": "ok"}));
 }
 
+/// The script of the page about the API is kept compressed, and no text.
+#[tokio::test]
+async fn what_is_no_text_is_answered_as_base64() {
+    let stage = Stage::new(0).await;
+    let answer = replay(&stage, "docs_renderer.json").await;
+    assert_eq!((&answer["statusCode"], &answer["isBase64Encoded"]), (&json!(200), &json!(true)));
+    assert_eq!(answer["headers"]["content-encoding"], "gzip");
+    let body = answer["body"].as_str().unwrap();
+    // `1f 8b`, as every gzip file begins.
+    assert!(body.starts_with("H4sI") && body.len() < 400_000, "{} bytes", body.len());
+}
+
 #[tokio::test]
 async fn bodies_come_as_text_and_as_base64() {
     let stage = Stage::new(0).await;

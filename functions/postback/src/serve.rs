@@ -70,6 +70,7 @@ fn greet_person(node: &Node, arguments: &ServeArguments) {
     println!("{BOLD}postback {}{BOLD:#}", env!("CARGO_PKG_VERSION"));
     println!();
     println!("  api      {GOOD}{url}/v1{GOOD:#}");
+    println!("  docs     {GOOD}{url}/docs{GOOD:#}");
     println!("  ingest   {GOOD}{url}/in/{{source_id}}{GOOD:#}");
     println!("  data     {}", arguments.data.display());
     let key = match &node.admin_key {

@@ -2,11 +2,14 @@
 
 use std::collections::BTreeMap;
 
-use postback_domain::limits::{IDEMPOTENCY_KEY_BYTES_MAX, PAGE_ROWS, PAGE_ROWS_MAX};
+use postback_domain::limits::{
+    API_BODY_BYTES_MAX, IDEMPOTENCY_KEY_BYTES_MAX, NAME_BYTES_MAX, PAGE_ROWS, PAGE_ROWS_MAX,
+};
 use serde::ser::{Serialize, SerializeMap, Serializer};
 use serde_json::{Map, Value, json};
 
 use crate::nouns::{Noun, nouns};
+use crate::operation::example_id;
 use crate::problems;
 use crate::schema::{self, ORDER};
 use crate::source::{asks_of, routes};
@@ -76,6 +79,8 @@ impl Document {
     }
 }
 
+const _: () = assert!(API_BODY_BYTES_MAX == 65536 && NAME_BYTES_MAX == 200, "as ABOUT says");
+
 const ABOUT: &str = "\
 Postback takes signed payment events from providers and makes sure that every merchant who wants \
 one gets it. A **source** is one provider connection and belongs to a **merchant**; a provider \
@@ -90,8 +95,9 @@ not there (404).
 
 **Bodies** are JSON objects, sent as `application/json`. A field or query parameter that is not \
 known is refused, so that a misspelt one is noticed. Fields may be added to answers, so a reader \
-should pass over those that it does not know. Times are RFC 3339 in UTC, with milliseconds. \
-Answers are not to be cached.
+should pass over those that it does not know. A body has at most 65536 bytes; a name or a \
+description is one line of at most 200. Times are RFC 3339 in UTC, with milliseconds. Answers are \
+not to be cached.
 
 **Lists** are `{\"data\": [...], \"next\": cursor|null}`, newest first. Follow `next` with \
 `?cursor=` until it is null.
@@ -118,24 +124,48 @@ fn security_scheme() -> Value {
 
 fn parameters() -> Value {
     let query = |name: &str, about: &str, schema: Value| json!({"name": name, "in": "query", "description": about, "schema": schema});
-    let header = |name: &str, about: String, schema: Value| json!({"name": name, "in": "header", "description": about, "schema": schema});
+    let of_merchant = |about: &str| {
+        let mut parameter = query("merchant_id", about, schema::id("mch"));
+        parameter["example"] = example_id("mch").into();
+        parameter
+    };
+    let header = |name: &str, about: String, schema: Value, example: &str| {
+        json!({
+            "name": name, "in": "header", "description": about, "schema": schema,
+            "example": example,
+        })
+    };
     let mut limit = schema::whole(1..=PAGE_ROWS_MAX as u64);
     limit["default"] = PAGE_ROWS.into();
-    let merchant = schema::id("mch");
     json!({
         "limit": query("limit", "How many to answer with at most.", limit),
         "cursor": query("cursor", "The `next` of the page before.", schema::text()),
-        "merchant_of": query("merchant_id", "The merchant that is meant. The operator must name \
-            one; a merchant's key means its own, and may name no other.", merchant.clone()),
-        "merchant_id": query("merchant_id", "Of this merchant alone. A merchant's key sees \
-            its own in any case, and may name no other.", merchant),
-        "if-match": header("If-Match", "The `etag` of the revision that the change is meant for; \
-            if it has changed since, nothing is done (412). Without it, or with `*`, any."
-            .to_owned(), json!({"type": "string", "pattern": "^(\\*|\"[0-9]+\")$", "examples": ["\"1\""]})),
-        "idempotency-key": header("Idempotency-Key", format!("Has the request take effect once. \
-            Any text of 1 to {IDEMPOTENCY_KEY_BYTES_MAX} ASCII characters, drawn anew for each \
-            intention, such as a UUID; it stands for this very request, to the byte, for a day."),
-            json!({"type": "string", "pattern": idempotency_key()})),
+        "merchant_of": of_merchant(
+            "The merchant that is meant. The operator must name one; a merchant's key means its \
+             own, and may name no other.",
+        ),
+        "merchant_id": of_merchant(
+            "Of this merchant alone. A merchant's key sees its own in any case, and may name no \
+             other.",
+        ),
+        "if-match": header(
+            "If-Match",
+            "The `etag` of the revision that the change is meant for; if it has changed since, \
+             nothing is done (412). Without it, or with `*`, any."
+                .to_owned(),
+            json!({"type": "string", "pattern": "^(\\*|\"[0-9]+\")$"}),
+            "\"1\"",
+        ),
+        "idempotency-key": header(
+            "Idempotency-Key",
+            format!(
+                "Has the request take effect once. Any text of 1 to {IDEMPOTENCY_KEY_BYTES_MAX} \
+                 ASCII characters, drawn anew for each intention, such as a UUID; it stands for \
+                 this very request, to the byte, for a day."
+            ),
+            json!({"type": "string", "pattern": idempotency_key()}),
+            "8e03978e-40d5-43dd-bc93-6894a57f9324",
+        ),
     })
 }
 
