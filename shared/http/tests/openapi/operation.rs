@@ -301,7 +301,7 @@ impl Operation {
         asks: &Asks,
         views: &mut Views,
     ) -> Value {
-        let mut headers = json!({"x-request-id": {"$ref": "#/components/headers/x-request-id"}});
+        let mut headers = problems::always();
         let named = [
             (self.is_tagged, "etag"),
             (self.is_located, "location"),

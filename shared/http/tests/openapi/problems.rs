@@ -155,6 +155,11 @@ pub(crate) fn schema() -> Value {
     problem
 }
 
+/// The headers that every answer has.
+pub(crate) fn always() -> Value {
+    json!({"x-request-id": {"$ref": "#/components/headers/x-request-id"}})
+}
+
 /// The name among the shared answers of the one with these codes.
 pub(crate) fn name(status: u16, codes: &BTreeSet<&str>) -> String {
     let reason: String = reason(status).split(' ').collect();
@@ -172,7 +177,7 @@ pub(crate) fn answer(status: u16, codes: &BTreeSet<&str>) -> Value {
     for code in &all {
         examples.insert(code.code.to_owned(), json!({"value": code.example()}));
     }
-    let mut headers = json!({"x-request-id": {"$ref": "#/components/headers/x-request-id"}});
+    let mut headers = always();
     // Of a merchant's key; without one there is nothing to count.
     if status != 401 {
         for header in ["ratelimit", "ratelimit-policy"] {

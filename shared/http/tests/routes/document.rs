@@ -6,6 +6,7 @@ mod values;
 use std::collections::BTreeSet;
 
 use serde_json::{Map, Value, json};
+use url::form_urlencoded;
 
 use crate::world::{Answer, CONTRACT, Client, Operation, World};
 use values::Cases;
@@ -160,6 +161,40 @@ async fn limits_are_where_the_document_says() {
         }
     }
     assert!(good > 50 && bad > 100, "{good} good and {bad} bad values");
+}
+
+/// The same of every parameter of a query, where numbers are digits and there is no null.
+#[tokio::test]
+async fn limits_of_queries_are_where_the_document_says() {
+    let furnished = Furnished::new().await;
+    let (mut good, mut bad) = (0, 0);
+    for operation in &CONTRACT.operations {
+        let parameters = operation.json["parameters"].as_array().into_iter().flatten();
+        for parameter in parameters.filter(|parameter| parameter["in"] == "query") {
+            let (name, schema) = (parameter["name"].as_str().unwrap(), &parameter["schema"]);
+            let cases = Cases::of(schema);
+            let is_text = schema["type"] == "string";
+            let values = cases.good.iter().map(|value| (value, true));
+            for (value, is_good) in values.chain(cases.bad.iter().map(|value| (value, false))) {
+                let value = match value {
+                    Value::String(text) => text.clone(),
+                    Value::Number(number) if number.is_i64() && !is_text => number.to_string(),
+                    _ => continue,
+                };
+                let query = form_urlencoded::Serializer::new(String::new())
+                    .append_pair(name, &value)
+                    .finish();
+                let path = format!("{}?{query}", place(operation));
+                let body = bodies(operation).into_iter().next();
+                let problem = call(&furnished.world.admin(), operation, &path, body).await;
+                let is_refused = problem["code"] == "invalid_field" && problem["field"] == name;
+                let what = format!("{}: {name}={value}: {problem}", operation.name());
+                assert_ne!(is_refused, is_good, "{what}");
+                if is_good { good += 1 } else { bad += 1 }
+            }
+        }
+    }
+    assert!(good > 30 && bad > 30, "{good} good and {bad} bad values");
 }
 
 /// What stands under `security` is what opens it.

@@ -60,7 +60,10 @@ impl Contract {
                 operations.push(Operation::new(path, method, json));
             }
         }
-        Self { operations, problem: validator(&document["components"]["schemas"]["Problem"]) }
+        Self {
+            operations,
+            problem: validator(&closed(&document["components"]["schemas"]["Problem"])),
+        }
     }
 
     /// Whether this answer is one that the document knows.
