@@ -128,7 +128,8 @@ const MERCHANTS: &str = "\
 Examples:
   postback merchants create \"First shop\" --external-id shop-1
   postback merchants list
-  postback merchants add-key mch_… laptop --scopes read";
+  postback merchants add-key mch_… laptop --scopes read
+  postback merchants portal-token mch_… --ttl 1h";
 
 const SOURCES: &str = "\
 Examples:

@@ -220,6 +220,9 @@ fn advice(problem: &Value) -> &'static str {
         Some("unauthenticated") => {
             "\n  the key is not known there: look at --key, POSTBACK_KEY and `postback profile list`"
         }
+        Some("scope_missing") => {
+            "\n  make one that has it: `postback merchants add-key ID NAME --scopes …`"
+        }
         Some("admin_only") => "\n  use the operator's key, which `postback serve` printed once",
         Some("missing_field") if problem["field"] == "merchant_id" => {
             "\n  an operator says for which merchant: --merchant mch_…"

@@ -18,14 +18,16 @@ mod keys;
 mod lists;
 mod merchants;
 mod noun;
+mod portal;
 pub(crate) mod recoveries;
 mod sources;
 mod write;
 
 use postback_domain::endpoint::Endpoint;
-use postback_domain::ids::{EndpointId, KeyId, MerchantId, SecretId, SourceId};
+use postback_domain::ids::{EndpointId, KeyId, MerchantId, PortalTokenId, SecretId, SourceId};
 use postback_domain::key::ApiKey;
 use postback_domain::merchant::Merchant;
+use postback_domain::portal::PortalToken;
 use postback_domain::source::Source;
 use postback_domain::time::Timestamp;
 use postback_engine::ports::Unavailable;
@@ -84,6 +86,21 @@ impl Catalog for DynamoStore {
 
     async fn delete_key(&self, merchant: MerchantId, id: KeyId) -> Written {
         in_time(keys::delete(&self.table, merchant, id)).await
+    }
+
+    async fn create_portal_token(&self, token: PortalToken) -> Written {
+        in_time(portal::create(&self.table, &token)).await
+    }
+
+    async fn read_portal_token(
+        &self,
+        id: PortalTokenId,
+    ) -> Result<Option<PortalToken>, Unavailable> {
+        in_time(read(&self.table, id)).await
+    }
+
+    async fn delete_portal_token(&self, merchant: MerchantId, id: PortalTokenId) -> Written {
+        in_time(portal::delete(&self.table, merchant, id)).await
     }
 
     async fn create_source(&self, source: Source) -> Written {

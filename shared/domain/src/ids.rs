@@ -128,6 +128,17 @@ id!(
     "sec"
 );
 
+id!(
+    /// A short-lived token of a merchant's people in the portal.
+    PortalTokenId,
+    "ptk"
+);
+id!(
+    /// A record of an administrative act.
+    AuditId,
+    "aud"
+);
+
 impl SecretId {
     /// The secret that `owner` has had in this place since this revision.
     pub fn derive(owner: &[u8; 16], revision: u32, number: u32) -> Self {

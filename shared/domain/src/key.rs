@@ -1,12 +1,13 @@
-//! API keys. What is kept of a key is a digest: a stolen database opens nothing.
+//! API keys, and the tokens that they and portal tokens are presented as. What is kept of a token is
+//! a digest: a stolen database opens nothing.
 
-use std::fmt;
+use std::fmt::{self, Display};
 use std::str::FromStr;
 
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
-use crate::ids::{KeyId, MerchantId};
+use crate::ids::{KeyId, MerchantId, PortalTokenId};
 use crate::text::Label;
 use crate::time::Timestamp;
 use postback_verify::Secret;
@@ -43,13 +44,16 @@ impl ApiKey {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Scope {
-    /// GET.
+    /// GET of what happened and of endpoints.
     Read,
-    /// Everything else.
+    /// Everything else there.
     Write,
     /// Fetching and acknowledging what was given up, and nothing else. `Read` and `Write` allow
     /// that as well.
     Pull,
+    /// The merchant itself, its keys, its portal tokens and its audit, whatever the method; nothing
+    /// that the other scopes open.
+    Admin,
 }
 
 /// SHA-256 of a token. The token has 256 random bits, so a plain hash cannot be searched.
@@ -63,25 +67,45 @@ impl TokenDigest {
     }
 }
 
-/// A key as its owner presents it: `pbk_<key id>_<256 random bits>`, both in hex.
-pub struct Token {
-    id: KeyId,
+/// The id of what is presented as a token.
+pub trait TokenId: Copy + Display + FromStr {
+    /// What the id itself begins with.
+    const ID_PREFIX: &'static str;
+    /// What its tokens begin with, so that whoever finds one knows what it opens.
+    const TOKEN_PREFIX: &'static str;
+}
+
+impl TokenId for KeyId {
+    const ID_PREFIX: &'static str = Self::PREFIX;
+    const TOKEN_PREFIX: &'static str = "pbk_";
+}
+
+impl TokenId for PortalTokenId {
+    const ID_PREFIX: &'static str = Self::PREFIX;
+    const TOKEN_PREFIX: &'static str = "pbp_";
+}
+
+/// A key or portal token as its owner presents it: `pbk_` or `pbp_`, its id, `_`, 256 random bits,
+/// both in hex.
+pub struct Token<I = KeyId> {
+    id: I,
     text: Secret,
 }
 
-impl Token {
-    /// A new token for the key `id`.
-    pub fn mint(id: KeyId, random: [u8; 32]) -> Self {
-        let id_digits = u128::from_be_bytes(*id.as_bytes());
-        let mut text = format!("pbk_{id_digits:032x}_");
+impl<I: TokenId> Token<I> {
+    /// A new token for `id`.
+    pub fn mint(id: I, random: [u8; 32]) -> Self {
+        let id_text = id.to_string();
+        let digits = id_text.split_once('_').map_or("", |(_, digits)| digits);
+        let mut text = format!("{}{digits}_", I::TOKEN_PREFIX);
         for byte in random {
             text += &format!("{byte:02x}");
         }
         Self { id, text: Secret::new(text) }
     }
 
-    /// The key it names; whether it is that key is for the digest to say.
-    pub fn key_id(&self) -> KeyId {
+    /// What it names; whether it is that is for the digest to say.
+    pub fn id(&self) -> I {
         self.id
     }
 
@@ -96,7 +120,7 @@ impl Token {
     }
 }
 
-impl fmt::Debug for Token {
+impl<I: Display> fmt::Debug for Token<I> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "Token({})", self.id)
     }
@@ -104,16 +128,16 @@ impl fmt::Debug for Token {
 
 /// A text that is not a token. Says nothing else, because the text may be a secret.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-#[error("api key must look like pbk_<32 hex digits>_<64 hex digits>")]
+#[error("token must look like pbk_<32 hex digits>_<64 hex digits>, or pbp_ of a portal")]
 pub struct TokenError;
 
-impl FromStr for Token {
+impl<I: TokenId> FromStr for Token<I> {
     type Err = TokenError;
 
     fn from_str(text: &str) -> Result<Self, TokenError> {
-        let (id, random) =
-            text.strip_prefix("pbk_").and_then(|rest| rest.split_once('_')).ok_or(TokenError)?;
-        let id = format!("{}_{id}", KeyId::PREFIX).parse().map_err(|_| TokenError)?;
+        let rest = text.strip_prefix(I::TOKEN_PREFIX).ok_or(TokenError)?;
+        let (id, random) = rest.split_once('_').ok_or(TokenError)?;
+        let id = format!("{}_{id}", I::ID_PREFIX).parse().map_err(|_| TokenError)?;
         if random.len() != 64 || !random.bytes().all(|byte| byte.is_ascii_hexdigit()) {
             return Err(TokenError);
         }
@@ -129,9 +153,21 @@ mod tests {
     fn minted_and_read_back() {
         let token = Token::mint(KeyId::from_bits(7), [0xab; 32]);
         let read: Token = token.expose().parse().unwrap();
-        assert_eq!(read.key_id(), KeyId::from_bits(7));
+        assert_eq!(read.id(), KeyId::from_bits(7));
         assert_eq!(read.digest(), token.digest());
         assert!(!format!("{read:?}").contains("abab"));
+    }
+
+    #[test]
+    fn no_token_is_taken_for_one_of_another_kind() {
+        let key = Token::mint(KeyId::from_bits(7), [0xab; 32]);
+        let portal = Token::mint(PortalTokenId::from_bits(7), [0xab; 32]);
+        assert!(key.expose().starts_with("pbk_") && portal.expose().starts_with("pbp_"));
+        assert!(key.expose().parse::<Token<PortalTokenId>>().is_err());
+        assert!(portal.expose().parse::<Token>().is_err());
+        let read: Token<PortalTokenId> = portal.expose().parse().unwrap();
+        assert_eq!((read.id(), read.digest()), (portal.id(), portal.digest()));
+        assert_ne!(key.digest(), portal.digest());
     }
 
     #[test]

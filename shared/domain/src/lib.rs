@@ -7,12 +7,14 @@
 //! is); [`recovery`] is an order to be sent again what was missed;
 //! [`push`] is what a merchant gets, and [`signing`] how it knows that it was us; [`rotation`]
 //! is how secrets change.
-//! [`idempotency`] is for people's requests, not for events.
+//! [`idempotency`] is for people's requests, not for events; [`key`] and [`portal`] are what opens
+//! them, [`audit`] what is kept of them.
 //!
 //! Invariants kept here, by type: a [`delivery::Claim`] is consumed by the settlement it yields, so
 //! an attempt cannot be finished twice; an [`endpoint::EndpointUrl`] cannot hold a scheme, user
 //! info or literal address that policy refuses; a [`postback_verify::Secret`] cannot be printed.
 
+pub mod audit;
 pub mod delivery;
 pub mod endpoint;
 pub mod event;
@@ -22,6 +24,7 @@ pub mod ids;
 pub mod key;
 pub mod limits;
 pub mod merchant;
+pub mod portal;
 pub mod push;
 pub mod recovery;
 pub mod rotation;

@@ -208,6 +208,31 @@ pub const IDEMPOTENCY_KEY_BYTES_MAX: usize = 255;
 /// with 40 KB. What the store has beside it stays far below DynamoDB's 400 KB an item.
 pub const IDEMPOTENT_ANSWER_BYTES_MAX: usize = 256 * 1024;
 
+/// How long a portal token is good, when nobody says: a visit.
+pub const PORTAL_TTL: Duration = Duration::from_secs(3600);
+
+/// The shortest time that can be asked for: long enough for a page to load.
+pub const PORTAL_TTL_MIN: Duration = Duration::from_secs(60);
+
+/// The longest: a working day. Whoever needs more wants a key.
+pub const PORTAL_TTL_MAX: Duration = Duration::from_secs(24 * 3600);
+
+const _: () = assert!(PORTAL_TTL_MIN.as_secs() < PORTAL_TTL.as_secs());
+const _: () = assert!(PORTAL_TTL.as_secs() < PORTAL_TTL_MAX.as_secs());
+
+/// How long a record of an administrative act is kept where rows expire: a year, and the month in
+/// which somebody looks at it.
+pub const AUDIT_KEPT: Duration = Duration::from_secs(400 * 24 * 3600);
+
+/// Bytes of a noun as a record has it, before or after.
+pub const AUDIT_VIEW_BYTES_MAX: usize = 16 * 1024;
+
+/// Bytes of a caller's `user-agent` that a record has.
+pub const AUDIT_USER_AGENT_BYTES_MAX: usize = 256;
+
+// DynamoDB keeps 400 KB an item; ids, times and an address are the rest.
+const _: () = assert!(2 * AUDIT_VIEW_BYTES_MAX + AUDIT_USER_AGENT_BYTES_MAX < 350 * 1024);
+
 /// How long we wait before trying again after a fault of our own, which uses no try.
 pub const OWN_FAULT_WAIT: Duration = Duration::from_secs(60);
 

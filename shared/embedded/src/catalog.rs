@@ -4,12 +4,14 @@
 mod endpoints;
 mod keys;
 mod merchants;
+mod portal;
 mod sources;
 
 use postback_domain::endpoint::Endpoint;
-use postback_domain::ids::{EndpointId, KeyId, MerchantId, SecretId, SourceId};
+use postback_domain::ids::{EndpointId, KeyId, MerchantId, PortalTokenId, SecretId, SourceId};
 use postback_domain::key::ApiKey;
 use postback_domain::merchant::Merchant;
+use postback_domain::portal::PortalToken;
 use postback_domain::source::Source;
 use postback_domain::time::Timestamp;
 use postback_engine::ports::Unavailable;
@@ -75,6 +77,21 @@ impl Catalog for EmbeddedStore {
 
     async fn delete_key(&self, merchant: MerchantId, id: KeyId) -> Written {
         self.change(move |connection| keys::delete(connection, merchant, id)).await
+    }
+
+    async fn create_portal_token(&self, token: PortalToken) -> Written {
+        self.change(move |connection| portal::create(connection, &token)).await
+    }
+
+    async fn read_portal_token(
+        &self,
+        id: PortalTokenId,
+    ) -> Result<Option<PortalToken>, Unavailable> {
+        self.readers.read(move |connection| portal::read(connection, id)).await
+    }
+
+    async fn delete_portal_token(&self, merchant: MerchantId, id: PortalTokenId) -> Written {
+        self.change(move |connection| portal::delete(connection, merchant, id)).await
     }
 
     async fn create_source(&self, source: Source) -> Written {

@@ -19,6 +19,7 @@ mod input;
 mod keys;
 mod merchants;
 mod page;
+mod portal;
 mod presets;
 mod pull;
 mod quota;
@@ -118,6 +119,8 @@ pub fn router<P: ApiPorts>(api: Api<P>) -> Router {
         .route("/v1/merchants/{merchant}", get(merchants::read::<P>).patch(merchants::patch::<P>))
         .route("/v1/merchants/{merchant}/keys", post(keys::create::<P>).get(keys::list::<P>))
         .route("/v1/merchants/{merchant}/keys/{key}", delete(keys::delete::<P>))
+        .route("/v1/merchants/{merchant}/portal-tokens", post(portal::create::<P>))
+        .route("/v1/merchants/{merchant}/portal-tokens/{token}", delete(portal::delete::<P>))
         .route("/v1/sources", post(sources::create::<P>).get(sources::list::<P>))
         .route(
             "/v1/sources/{source}",

@@ -139,14 +139,17 @@ impl Problem {
                 "unauthenticated",
                 "a valid key is needed: authorization: Bearer <key>",
             ),
-            Self::AdminOnly => {
-                form(StatusCode::FORBIDDEN, "admin_only", "only the admin key opens this route")
-            }
+            Self::AdminOnly => form(
+                StatusCode::FORBIDDEN,
+                "admin_only",
+                "only the operator's key opens this route",
+            ),
             Self::ScopeMissing(scope) => {
                 let detail = match scope {
                     Scope::Read => "the key lacks the scope `read`",
                     Scope::Write => "the key lacks the scope `write`",
                     Scope::Pull => "the key lacks the scope `pull`",
+                    Scope::Admin => "the key lacks the scope `admin`",
                 };
                 form(StatusCode::FORBIDDEN, "scope_missing", detail)
             }

@@ -9,8 +9,10 @@ use serde_json::{Value, json};
 /// Everything that one merchant has, by path.
 struct Property {
     merchant: Merchant,
-    /// Routes of the operator about this merchant.
+    /// Routes of the operator alone.
     admin_paths: Vec<(&'static str, String)>,
+    /// Routes about this merchant, for its own administrators too.
+    steward_paths: Vec<(&'static str, String)>,
     /// Routes of the merchant that name one of its objects.
     own_paths: Vec<(&'static str, String)>,
 }
@@ -33,11 +35,6 @@ fn property(stack: &Stack) -> Property {
         admin_paths: vec![
             ("POST", "/v1/merchants".to_owned()),
             ("GET", "/v1/merchants".to_owned()),
-            ("GET", merchant_path.clone()),
-            ("PATCH", merchant_path.clone()),
-            ("POST", format!("{merchant_path}/keys")),
-            ("GET", format!("{merchant_path}/keys")),
-            ("DELETE", format!("{merchant_path}/keys/{key_id}")),
             ("POST", "/v1/sources".to_owned()),
             ("GET", "/v1/sources".to_owned()),
             ("GET", source_path.clone()),
@@ -46,6 +43,14 @@ fn property(stack: &Stack) -> Property {
             ("GET", "/v1/presets".to_owned()),
             ("GET", "/v1/dead-letters".to_owned()),
             ("POST", "/v1/dead-letters/redrive".to_owned()),
+        ],
+        steward_paths: vec![
+            ("GET", merchant_path.clone()),
+            ("PATCH", merchant_path.clone()),
+            ("POST", format!("{merchant_path}/keys")),
+            ("GET", format!("{merchant_path}/keys")),
+            ("DELETE", format!("{merchant_path}/keys/{key_id}")),
+            ("POST", format!("{merchant_path}/portal-tokens")),
         ],
         own_paths: vec![
             ("GET", endpoint_path.clone()),
@@ -75,7 +80,7 @@ fn keys_open_what_they_should_and_nothing_else() {
     let changed = format!("{}{last}", &own.merchant.key[..own.merchant.key.len() - 1]);
     let wrong_keys =
         [None, Some(""), Some("nonsense"), Some(&*almost), Some(&*changed), Some("pbk_1_2")];
-    let all = own.admin_paths.iter().chain(&own.own_paths);
+    let all = own.admin_paths.iter().chain(&own.steward_paths).chain(&own.own_paths);
     for route in all.clone() {
         for key in wrong_keys {
             let answer = call(&stack.caller(key), route);
@@ -84,6 +89,9 @@ fn keys_open_what_they_should_and_nothing_else() {
     }
     for route in &own.admin_paths {
         assert_eq!(call(&own.merchant.api, route).problem(403), "admin_only", "{route:?}");
+    }
+    for route in &own.steward_paths {
+        assert_eq!(call(&own.merchant.api, route).problem(403), "scope_missing", "{route:?}");
     }
     // Another merchant's objects are as absent as those that never were.
     for route in &other.own_paths {

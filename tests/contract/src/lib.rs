@@ -85,6 +85,7 @@ macro_rules! suite {
             deleted_things_are_gone,
             endpoints_are_limited,
             keys_are_touched,
+            portal_tokens_are_kept_until_they_end,
             lists_are_newest_first_and_paged,
         ]);
         $crate::suite!(@cases $fresh, history: [

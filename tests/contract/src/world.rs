@@ -12,9 +12,12 @@ use postback_domain::endpoint::{
     AttemptTimeout, Destinations, Endpoint, EndpointSecret, EndpointUrl, Kind, Switch,
 };
 use postback_domain::event::{Event, EventType, Plan, ProviderEventId};
-use postback_domain::ids::{DeliveryId, EndpointId, EventId, KeyId, MerchantId, SourceId};
+use postback_domain::ids::{
+    DeliveryId, EndpointId, EventId, KeyId, MerchantId, PortalTokenId, SourceId,
+};
 use postback_domain::key::{ApiKey, Scope, Token};
 use postback_domain::merchant::Merchant;
+use postback_domain::portal::PortalToken;
 use postback_domain::rotation::Owner;
 use postback_domain::signing::SigningSecret;
 use postback_domain::source::{SchemeChoice, Source, SourceSecret, Tolerance};
@@ -238,5 +241,17 @@ pub fn key(number: u128) -> ApiKey {
         created_at: NOW,
         expires_at: None,
         last_used_at: None,
+    }
+}
+
+/// A portal token of [`MERCHANT`], good for an hour.
+pub fn portal_token(number: u128) -> PortalToken {
+    let id = PortalTokenId::from_bits(number);
+    PortalToken {
+        id,
+        merchant_id: MERCHANT,
+        digest: Token::mint(id, [9; 32]).digest(),
+        created_at: NOW,
+        expires_at: at(3600),
     }
 }

@@ -2,11 +2,13 @@
 
 use std::error::Error;
 use std::process::ExitCode;
+use std::time::Duration;
 
 use clap::Subcommand;
 use serde_json::json;
 
 use super::{ROWS, show_object, show_rows};
+use crate::cli::duration;
 use crate::remote::{Remote, body};
 
 /// What to do with merchants.
@@ -45,7 +47,7 @@ pub(crate) enum MerchantsCommand {
         id: String,
         /// What the key is for
         name: String,
-        /// What it may do: read, write, pull; read and write if not given
+        /// What it may do: read, write, pull, admin; read and write if not given
         #[arg(long, value_delimiter = ',')]
         scopes: Vec<String>,
         /// Until when it is good, RFC 3339
@@ -58,6 +60,21 @@ pub(crate) enum MerchantsCommand {
         id: String,
         /// The key's id
         key: String,
+    },
+    /// Mint a token that lets the people of one into the portal; it is shown once
+    PortalToken {
+        /// The merchant's id
+        id: String,
+        /// How long it is good, from 1m to 24h; an hour if not given
+        #[arg(long, value_name = "DURATION", value_parser = duration)]
+        ttl: Option<Duration>,
+    },
+    /// Revoke a portal token; it opens nothing from then on
+    RevokePortalToken {
+        /// The merchant's id
+        id: String,
+        /// The token's id, which is no secret
+        token: String,
     },
 }
 
@@ -109,6 +126,15 @@ pub(crate) fn run(
         }
         MerchantsCommand::DeleteKey { id, key } => {
             remote.delete(&format!("/v1/merchants/{id}/keys/{key}"))?;
+            Ok(ExitCode::SUCCESS)
+        }
+        MerchantsCommand::PortalToken { id, ttl } => {
+            let fields = [("ttl_s", ttl.map(|ttl| json!(ttl.as_secs())))];
+            let path = format!("/v1/merchants/{id}/portal-tokens");
+            Ok(show_object(&remote.post(&path, &body(&fields))?, as_json))
+        }
+        MerchantsCommand::RevokePortalToken { id, token } => {
+            remote.delete(&format!("/v1/merchants/{id}/portal-tokens/{token}"))?;
             Ok(ExitCode::SUCCESS)
         }
     }

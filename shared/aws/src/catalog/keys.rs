@@ -85,6 +85,7 @@ fn scope_word(scope: Scope) -> &'static str {
         Scope::Read => "read",
         Scope::Write => "write",
         Scope::Pull => "pull",
+        Scope::Admin => "admin",
     }
 }
 
@@ -93,6 +94,7 @@ fn scope(word: &str) -> Result<Scope, Damaged> {
         "read" => Ok(Scope::Read),
         "write" => Ok(Scope::Write),
         "pull" => Ok(Scope::Pull),
+        "admin" => Ok(Scope::Admin),
         _ => Err(Damaged::new(SCOPES, "not a list of scopes")),
     }
 }

@@ -5,9 +5,10 @@
 use std::future::Future;
 
 use postback_domain::endpoint::Endpoint;
-use postback_domain::ids::{EndpointId, KeyId, MerchantId, SecretId, SourceId};
+use postback_domain::ids::{EndpointId, KeyId, MerchantId, PortalTokenId, SecretId, SourceId};
 use postback_domain::key::ApiKey;
 use postback_domain::merchant::Merchant;
+use postback_domain::portal::PortalToken;
 use postback_domain::source::Source;
 use postback_domain::time::Timestamp;
 
@@ -45,7 +46,7 @@ pub enum CatalogError {
 
 type Written = Result<(), CatalogError>;
 
-/// Merchants, keys, sources and endpoints, as the API writes them. Writers see their own writes at
+/// Merchants, keys, portal tokens, sources and endpoints, as the API writes them. Writers see their own writes at
 /// once; other workers within a minute.
 pub trait Catalog: Send + Sync {
     /// Adds a merchant.
@@ -84,6 +85,21 @@ pub trait Catalog: Send + Sync {
     ) -> impl Future<Output = Result<(), Unavailable>> + Send;
     /// Removes a key of this merchant; from then on it opens nothing.
     fn delete_key(&self, merchant: MerchantId, id: KeyId) -> impl Future<Output = Written> + Send;
+
+    /// Adds a portal token; `NotFound` if its merchant is not there. What has expired by the time
+    /// that it was minted at may be removed.
+    fn create_portal_token(&self, token: PortalToken) -> impl Future<Output = Written> + Send;
+    /// A portal token as kept now. One that has expired may be gone, or not.
+    fn read_portal_token(
+        &self,
+        id: PortalTokenId,
+    ) -> impl Future<Output = Result<Option<PortalToken>, Unavailable>> + Send;
+    /// Removes a portal token of this merchant; from then on it opens nothing.
+    fn delete_portal_token(
+        &self,
+        merchant: MerchantId,
+        id: PortalTokenId,
+    ) -> impl Future<Output = Written> + Send;
 
     /// Adds a source; `NotFound` if its merchant is not there.
     fn create_source(&self, source: Source) -> impl Future<Output = Written> + Send;

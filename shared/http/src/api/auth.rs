@@ -7,8 +7,10 @@ use std::time::Duration;
 use axum::extract::FromRequestParts;
 use axum::http::request::Parts;
 use axum::http::{HeaderMap, Method, header};
-use postback_domain::ids::MerchantId;
+use postback_domain::audit::Actor;
+use postback_domain::ids::{MerchantId, PortalTokenId};
 use postback_domain::key::{ApiKey, Scope, Token, TokenDigest};
+use postback_domain::portal::PortalToken;
 use postback_domain::time::Timestamp;
 use postback_engine::ports::catalog::Catalog;
 use subtle::ConstantTimeEq;
@@ -20,6 +22,15 @@ use crate::problem::Problem;
 /// How exactly a key's last use is known. A busy key costs one write in this time.
 const LAST_USED_PRECISION: Duration = Duration::from_secs(60);
 
+/// Who presents what, before it is asked what that opens. Asked for once a request.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum Identity {
+    /// The operator.
+    Operator,
+    /// Somebody with a merchant's key or portal token.
+    Holder { merchant: MerchantId, actor: Actor, scopes: Vec<Scope> },
+}
+
 /// Who calls.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Caller {
@@ -28,6 +39,10 @@ pub(crate) enum Caller {
     /// Somebody with a merchant's key whose scopes allow the method.
     Merchant(MerchantId),
 }
+
+/// Who administers a merchant: the operator any, somebody with a key of the scope `admin` its own.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Steward(pub(crate) Caller);
 
 /// Proof that the operator calls.
 #[derive(Debug, Clone, Copy)]
@@ -70,38 +85,56 @@ impl Tenant {
     }
 }
 
-impl<P: ApiPorts> FromRequestParts<Api<P>> for Caller {
+impl Steward {
+    /// Lets him through to this merchant.
+    ///
+    /// # Errors
+    /// As [`scoped`].
+    pub(crate) fn over(self, merchant: MerchantId) -> Result<(), Problem> {
+        scoped(self.0, Some(merchant)).map(drop)
+    }
+}
+
+impl<P: ApiPorts> FromRequestParts<Api<P>> for Identity {
     type Rejection = Problem;
 
     async fn from_request_parts(parts: &mut Parts, api: &Api<P>) -> Result<Self, Problem> {
-        // Of a request that is carried out once, `idempotency` has asked before.
-        if let Some(caller) = parts.extensions.get::<Self>() {
-            return Ok(*caller);
+        if let Some(identity) = parts.extensions.get::<Self>() {
+            return Ok(identity.clone());
         }
         let presented = bearer(&parts.headers).ok_or(Problem::Unauthenticated)?;
-        if same(TokenDigest::of(presented), api.settings.admin_key) {
-            return Ok(Self::Admin);
+        let identity = if same(TokenDigest::of(presented), api.settings.admin_key) {
+            Some(Self::Operator)
+        } else if let Ok(token) = presented.parse() {
+            api.holder_of_key(&token).await?
+        } else if let Ok(token) = presented.parse() {
+            api.holder_of_portal_token(&token).await?
+        } else {
+            None
+        };
+        let identity = identity.ok_or(Problem::Unauthenticated)?;
+        if let Self::Holder { actor, .. } = &identity {
+            let left = api.quotas.count(*actor, api.now());
+            if let Some(told) = parts.extensions.get::<Told>() {
+                told.tell(left);
+            }
+            if !left.is_within {
+                return Err(Problem::RateLimited { retry_after_s: left.resets_in_s });
+            }
         }
-        let token: Token = presented.parse().map_err(|_| Problem::Unauthenticated)?;
-        let key = api.store().read_key(token.key_id()).await?.ok_or(Problem::Unauthenticated)?;
-        let now = api.now();
-        if !same(token.digest(), key.digest) || !key.is_live(now) {
-            return Err(Problem::Unauthenticated);
-        }
-        let left = api.quotas.count(key.id, now);
-        if let Some(told) = parts.extensions.get::<Told>() {
-            told.tell(left);
-        }
-        if !left.is_within {
-            return Err(Problem::RateLimited { retry_after_s: left.resets_in_s });
-        }
-        let needed = needed_scope(&parts.method);
-        let may_pull = is_pull(parts.uri.path()) && key.scopes.contains(&Scope::Pull);
-        if !key.scopes.contains(&needed) && !may_pull {
-            return Err(Problem::ScopeMissing(needed));
-        }
+        parts.extensions.insert(identity.clone());
+        Ok(identity)
+    }
+}
+
+impl<P: ApiPorts> Api<P> {
+    async fn holder_of_key(&self, token: &Token) -> Result<Option<Identity>, Problem> {
+        let now = self.now();
+        let key = self.store().read_key(token.id()).await?;
+        let is_it = |key: &ApiKey| same(token.digest(), key.digest) && key.is_live(now);
+        let Some(key) = key.filter(is_it) else { return Ok(None) };
         if is_touch_due(&key, now)
-            && let Err(error) = api.store().touch_key(key.id, now).await
+            && let Err(error) = self.store().touch_key(key.id, now).await
         {
             // The note is for people; the call itself does not depend on it.
             tracing::warn!(
@@ -111,7 +144,55 @@ impl<P: ApiPorts> FromRequestParts<Api<P>> for Caller {
                 key.id
             );
         }
-        Ok(Self::Merchant(key.merchant_id))
+        let (merchant, actor) = (key.merchant_id, Actor::Key(key.id));
+        Ok(Some(Identity::Holder { merchant, actor, scopes: key.scopes }))
+    }
+
+    async fn holder_of_portal_token(
+        &self,
+        token: &Token<PortalTokenId>,
+    ) -> Result<Option<Identity>, Problem> {
+        let now = self.now();
+        let kept = self.store().read_portal_token(token.id()).await?;
+        let is_it = |kept: &PortalToken| same(token.digest(), kept.digest) && kept.is_live(now);
+        Ok(kept.filter(is_it).map(|kept| Identity::Holder {
+            merchant: kept.merchant_id,
+            actor: Actor::Portal(kept.id),
+            scopes: PortalToken::SCOPES.to_vec(),
+        }))
+    }
+}
+
+impl<P: ApiPorts> FromRequestParts<Api<P>> for Caller {
+    type Rejection = Problem;
+
+    async fn from_request_parts(parts: &mut Parts, api: &Api<P>) -> Result<Self, Problem> {
+        match Identity::from_request_parts(parts, api).await? {
+            Identity::Operator => Ok(Self::Admin),
+            Identity::Holder { merchant, scopes, .. } => {
+                let needed = needed_scope(&parts.method);
+                let may_pull = is_pull(parts.uri.path()) && scopes.contains(&Scope::Pull);
+                if scopes.contains(&needed) || may_pull {
+                    Ok(Self::Merchant(merchant))
+                } else {
+                    Err(Problem::ScopeMissing(needed))
+                }
+            }
+        }
+    }
+}
+
+impl<P: ApiPorts> FromRequestParts<Api<P>> for Steward {
+    type Rejection = Problem;
+
+    async fn from_request_parts(parts: &mut Parts, api: &Api<P>) -> Result<Self, Problem> {
+        match Identity::from_request_parts(parts, api).await? {
+            Identity::Operator => Ok(Self(Caller::Admin)),
+            Identity::Holder { merchant, scopes, .. } if scopes.contains(&Scope::Admin) => {
+                Ok(Self(Caller::Merchant(merchant)))
+            }
+            Identity::Holder { .. } => Err(Problem::ScopeMissing(Scope::Admin)),
+        }
     }
 }
 
@@ -119,9 +200,10 @@ impl<P: ApiPorts> FromRequestParts<Api<P>> for Admin {
     type Rejection = Problem;
 
     async fn from_request_parts(parts: &mut Parts, api: &Api<P>) -> Result<Self, Problem> {
-        match Caller::from_request_parts(parts, api).await? {
-            Caller::Admin => Ok(Self),
-            Caller::Merchant(_) => Err(Problem::AdminOnly),
+        match Identity::from_request_parts(parts, api).await? {
+            Identity::Operator => Ok(Self),
+            // Whatever its scopes: none would open this.
+            Identity::Holder { .. } => Err(Problem::AdminOnly),
         }
     }
 }

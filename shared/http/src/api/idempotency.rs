@@ -26,7 +26,7 @@ use postback_engine::ports::{Entropy, Unavailable};
 use serde::{Deserialize, Serialize};
 
 use self::sealing::{Kept, Sealer};
-use super::auth::{Caller, bearer};
+use super::auth::{Identity, bearer};
 use super::seed::Seed;
 use super::{Api, ApiPorts};
 use crate::edge;
@@ -56,7 +56,7 @@ pub(crate) async fn once<P: ApiPorts>(
         return Ok(next.run(request).await);
     }
     let (mut parts, body) = request.into_parts();
-    let caller = Caller::from_request_parts(&mut parts, &api).await?;
+    Identity::from_request_parts(&mut parts, &api).await?;
     let token = bearer(&parts.headers).ok_or(Problem::Unauthenticated)?;
     let sealer = Sealer::new(token, key(&parts.headers)?);
     let body = edge::collect(&parts.headers, body, API_BODY_BYTES_MAX).await?;
@@ -81,7 +81,6 @@ pub(crate) async fn once<P: ApiPorts>(
     let seed = sealer.open(Kept::Seed, &held.seed).ok_or_else(damaged)?;
     let seed = seed.try_into().map_err(|_| damaged())?;
     parts.extensions.insert(Seed::new(seed, held.begun_at, is_again));
-    parts.extensions.insert(caller);
     let answer = next.run(Request::from_parts(parts, Body::from(body))).await;
     Ok(api.note(&sealer, &held, answer).await)
 }

@@ -12,7 +12,7 @@ use postback_engine::ports::catalog::Catalog;
 use serde::Serialize;
 use serde_json::Value;
 
-use super::auth::Admin;
+use super::auth::Steward;
 use super::input::{Body, Ids, Query};
 use super::seed::Seed;
 use super::values::{self, label};
@@ -20,7 +20,7 @@ use super::{Api, ApiPorts, page};
 use crate::edge;
 use crate::problem::Problem;
 
-/// A key as its operator sees it.
+/// A key as its administrator sees it.
 #[derive(Serialize)]
 struct KeyView<'a> {
     /// Its id, which is a part of the key itself.
@@ -44,11 +44,12 @@ struct KeyView<'a> {
 
 pub(crate) async fn create<P: ApiPorts>(
     State(api): State<Api<P>>,
-    _: Admin,
+    steward: Steward,
     Ids(merchant_id): Ids<MerchantId>,
     seed: Seed,
     body: Body,
 ) -> Result<Response, Problem> {
+    steward.over(merchant_id)?;
     let id = KeyId::from_bits(seed.id_bits());
     let token = Token::mint(id, seed.key_bytes());
     let key = body.read(|fields| {
@@ -71,10 +72,11 @@ pub(crate) async fn create<P: ApiPorts>(
 
 pub(crate) async fn list<P: ApiPorts>(
     State(api): State<Api<P>>,
-    _: Admin,
+    steward: Steward,
     Ids(merchant): Ids<MerchantId>,
     query: Query,
 ) -> Result<Response, Problem> {
+    steward.over(merchant)?;
     let request = query.read(page::request)?;
     if api.store().read_merchant(merchant).await?.is_none() {
         return Err(Problem::NotFound("merchant"));
@@ -85,9 +87,10 @@ pub(crate) async fn list<P: ApiPorts>(
 
 pub(crate) async fn delete<P: ApiPorts>(
     State(api): State<Api<P>>,
-    _: Admin,
+    steward: Steward,
     Ids((merchant, key)): Ids<(MerchantId, KeyId)>,
 ) -> Result<Response, Problem> {
+    steward.over(merchant)?;
     let deleted = api.store().delete_key(merchant, key).await;
     deleted.map_err(|error| Problem::of_write(error, "key"))?;
     Ok(StatusCode::NO_CONTENT.into_response())
@@ -105,9 +108,10 @@ fn scopes(value: Value) -> Result<Vec<Scope>, String> {
         Value::String(text) if text == "read" => Ok(Scope::Read),
         Value::String(text) if text == "write" => Ok(Scope::Write),
         Value::String(text) if text == "pull" => Ok(Scope::Pull),
-        _ => Err("must be `read`, `write` or `pull`".to_owned()),
+        Value::String(text) if text == "admin" => Ok(Scope::Admin),
+        _ => Err("must be `read`, `write`, `pull` or `admin`".to_owned()),
     };
-    let mut scopes = values::list(value, 1..=3, scope)?;
+    let mut scopes = values::list(value, 1..=4, scope)?;
     scopes.sort_unstable();
     scopes.dedup();
     Ok(scopes)
@@ -141,7 +145,8 @@ mod tests {
             (json!(["write", "write"]), Some(vec![Scope::Write])),
             (json!(["pull"]), Some(vec![Scope::Pull])),
             (json!([]), None),
-            (json!(["admin"]), None),
+            (json!(["admin"]), Some(vec![Scope::Admin])),
+            (json!(["operator"]), None),
             (json!("read"), None),
         ] {
             assert_eq!(scopes(value.clone()).ok(), expected, "{value}");

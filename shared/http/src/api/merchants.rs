@@ -1,4 +1,5 @@
-//! `/v1/merchants`: tenants, set up by the operator.
+//! `/v1/merchants`: tenants, set up by the operator. A merchant's own administrator changes what does
+//! not tie it to the platform.
 
 use axum::extract::State;
 use axum::http::StatusCode;
@@ -12,7 +13,7 @@ use postback_engine::ports::catalog::Catalog;
 use serde::Serialize;
 use serde_json::Number;
 
-use super::auth::Admin;
+use super::auth::{Admin, Caller, Steward};
 use super::change::change;
 use super::fields::{Fields, Patch};
 use super::input::{Body, Ids, IfMatch, Query};
@@ -85,21 +86,24 @@ pub(crate) async fn list<P: ApiPorts>(
 
 pub(crate) async fn read<P: ApiPorts>(
     State(api): State<Api<P>>,
-    _: Admin,
+    steward: Steward,
     Ids(id): Ids<MerchantId>,
 ) -> Result<Response, Problem> {
+    steward.over(id)?;
     let merchant = api.store().read_merchant(id).await?.ok_or(Problem::NotFound("merchant"))?;
     Ok(edge::tagged(merchant.revision, edge::json(StatusCode::OK, &MerchantView::of(&merchant))))
 }
 
 pub(crate) async fn patch<P: ApiPorts>(
     State(api): State<Api<P>>,
-    _: Admin,
+    steward: Steward,
     Ids(id): Ids<MerchantId>,
     seen: IfMatch,
     body: Body,
 ) -> Result<Response, Problem> {
+    steward.over(id)?;
     let wanted = body.read(Change::read)?;
+    wanted.check(steward.0)?;
     let store = api.store();
     let changed = change(
         "merchant",
@@ -122,6 +126,17 @@ impl Change {
             external_id: fields.patch("external_id", label)?,
             retry_policy: fields.patch("retry_policy", retry_policy)?,
         })
+    }
+
+    /// The external id is how the platform finds the merchant, and whether one is taken tells of
+    /// another merchant: it is the operator's alone.
+    fn check(&self, caller: Caller) -> Result<(), Problem> {
+        match (caller, &self.external_id) {
+            (Caller::Admin, _) | (_, Patch::Keep) => Ok(()),
+            (Caller::Merchant(_), _) => {
+                Err(Problem::invalid("external_id", "is for the operator to change"))
+            }
+        }
     }
 
     fn apply(self, merchant: &mut Merchant) {

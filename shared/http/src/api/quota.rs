@@ -11,7 +11,7 @@ use std::time::Duration;
 
 use axum::http::{HeaderName, HeaderValue};
 use axum::response::Response;
-use postback_domain::ids::KeyId;
+use postback_domain::audit::Actor;
 use postback_domain::time::Timestamp;
 
 /// The span of time that is counted in.
@@ -23,11 +23,11 @@ const KEYS_MAX: usize = 10_000;
 const RATELIMIT: HeaderName = HeaderName::from_static("ratelimit");
 const RATELIMIT_POLICY: HeaderName = HeaderName::from_static("ratelimit-policy");
 
-/// Counts the requests of each key.
+/// Counts the requests of each key, and of each portal token.
 #[derive(Debug)]
 pub(crate) struct Quotas {
     per_window: u32,
-    keys: Mutex<HashMap<KeyId, Window>>,
+    keys: Mutex<HashMap<Actor, Window>>,
 }
 
 #[derive(Debug, Clone, Copy)]
@@ -58,7 +58,7 @@ impl Quotas {
     }
 
     /// Counts a request of this key.
-    pub(crate) fn count(&self, key: KeyId, now: Timestamp) -> Left {
+    pub(crate) fn count(&self, key: Actor, now: Timestamp) -> Left {
         // A panic while it was held leaves a map that is still a map.
         let mut keys = self.keys.lock().unwrap_or_else(PoisonError::into_inner);
         if keys.len() >= KEYS_MAX && !keys.contains_key(&key) {
@@ -102,9 +102,11 @@ impl Told {
 
 #[cfg(test)]
 mod tests {
+    use postback_domain::ids::{KeyId, PortalTokenId};
+
     use super::*;
 
-    const KEY: KeyId = KeyId::from_bits(1);
+    const KEY: Actor = Actor::Key(KeyId::from_bits(1));
 
     fn at(millis: i64) -> Timestamp {
         Timestamp::from_millis(millis)
@@ -119,7 +121,9 @@ mod tests {
             told.push((left.requests, left.resets_in_s, left.is_within));
         }
         assert_eq!(told, [(1, 60, true), (0, 60, true), (0, 1, false), (1, 60, true)]);
-        assert!(quotas.count(KeyId::from_bits(2), at(60_000)).is_within, "each key for itself");
+        for other in [Actor::Key(KeyId::from_bits(2)), Actor::Portal(PortalTokenId::from_bits(1))] {
+            assert!(quotas.count(other, at(60_000)).is_within, "each for itself");
+        }
     }
 
     #[test]

@@ -6,44 +6,58 @@ use serde_json::json;
 
 use crate::world::World;
 
-/// Method, path, and whether a merchant may call it. `{m}`, `{s}`, `{e}`, `{v}`, `{d}`, `{r}` and `{k}`
-/// stand for a merchant, source, endpoint, event, delivery, recovery and key.
-const ROUTES: [(&str, &str, bool); 35] = [
-    ("POST", "/v1/merchants", false),
-    ("GET", "/v1/merchants", false),
-    ("GET", "/v1/merchants/{m}", false),
-    ("PATCH", "/v1/merchants/{m}", false),
-    ("POST", "/v1/merchants/{m}/keys", false),
-    ("GET", "/v1/merchants/{m}/keys", false),
-    ("DELETE", "/v1/merchants/{m}/keys/{k}", false),
-    ("POST", "/v1/sources", false),
-    ("GET", "/v1/sources", false),
-    ("GET", "/v1/sources/{s}", false),
-    ("PATCH", "/v1/sources/{s}", false),
-    ("DELETE", "/v1/sources/{s}", false),
-    ("POST", "/v1/sources/{s}/secrets", false),
-    ("GET", "/v1/sources/{s}/secrets", false),
-    ("DELETE", "/v1/sources/{s}/secrets/{k}", false),
-    ("GET", "/v1/presets", false),
-    ("GET", "/v1/dead-letters", false),
-    ("POST", "/v1/dead-letters/redrive", false),
-    ("GET", "/v1/account", true),
-    ("POST", "/v1/failed/claim", true),
-    ("POST", "/v1/failed/ack", true),
-    ("POST", "/v1/endpoints", true),
-    ("GET", "/v1/endpoints", true),
-    ("GET", "/v1/endpoints/{e}", true),
-    ("GET", "/v1/events", true),
-    ("GET", "/v1/events/{v}", true),
-    ("GET", "/v1/deliveries", true),
-    ("GET", "/v1/deliveries/{d}", true),
-    ("PATCH", "/v1/endpoints/{e}", true),
-    ("POST", "/v1/endpoints/{e}/secret/rotate", true),
-    ("POST", "/v1/endpoints/{e}/test", true),
-    ("POST", "/v1/deliveries/{d}/retry", true),
-    ("POST", "/v1/endpoints/{e}/recover", true),
-    ("GET", "/v1/recoveries/{r}", true),
-    ("POST", "/v1/recoveries/{r}/cancel", true),
+use self::Who::{Merchant, Operator, Steward};
+
+/// Whose key opens a route. The operator's opens all of them.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Who {
+    Operator,
+    /// A merchant's with the scope `admin`, its own.
+    Steward,
+    /// A merchant's with the scope that the method needs.
+    Merchant,
+}
+
+/// Method, path, and who may call it. `{m}`, `{s}`, `{e}`, `{v}`, `{d}` and `{k}` stand for a
+/// merchant, source, endpoint, event, delivery and key, `{r}` for a recovery.
+const ROUTES: [(&str, &str, Who); 37] = [
+    ("POST", "/v1/merchants", Operator),
+    ("GET", "/v1/merchants", Operator),
+    ("GET", "/v1/merchants/{m}", Steward),
+    ("PATCH", "/v1/merchants/{m}", Steward),
+    ("POST", "/v1/merchants/{m}/keys", Steward),
+    ("GET", "/v1/merchants/{m}/keys", Steward),
+    ("DELETE", "/v1/merchants/{m}/keys/{k}", Steward),
+    ("POST", "/v1/merchants/{m}/portal-tokens", Steward),
+    ("DELETE", "/v1/merchants/{m}/portal-tokens/{k}", Steward),
+    ("POST", "/v1/sources", Operator),
+    ("GET", "/v1/sources", Operator),
+    ("GET", "/v1/sources/{s}", Operator),
+    ("PATCH", "/v1/sources/{s}", Operator),
+    ("DELETE", "/v1/sources/{s}", Operator),
+    ("POST", "/v1/sources/{s}/secrets", Operator),
+    ("GET", "/v1/sources/{s}/secrets", Operator),
+    ("DELETE", "/v1/sources/{s}/secrets/{k}", Operator),
+    ("GET", "/v1/presets", Operator),
+    ("GET", "/v1/dead-letters", Operator),
+    ("POST", "/v1/dead-letters/redrive", Operator),
+    ("GET", "/v1/account", Merchant),
+    ("POST", "/v1/failed/claim", Merchant),
+    ("POST", "/v1/failed/ack", Merchant),
+    ("POST", "/v1/endpoints", Merchant),
+    ("GET", "/v1/endpoints", Merchant),
+    ("GET", "/v1/endpoints/{e}", Merchant),
+    ("GET", "/v1/events", Merchant),
+    ("GET", "/v1/events/{v}", Merchant),
+    ("GET", "/v1/deliveries", Merchant),
+    ("GET", "/v1/deliveries/{d}", Merchant),
+    ("PATCH", "/v1/endpoints/{e}", Merchant),
+    ("POST", "/v1/endpoints/{e}/secret/rotate", Merchant),
+    ("POST", "/v1/endpoints/{e}/test", Merchant),
+    ("POST", "/v1/deliveries/{d}/retry", Merchant),
+    ("POST", "/v1/endpoints/{e}/recover", Merchant),
+    ("GET", "/v1/recoveries/{r}", Merchant),
+    ("POST", "/v1/recoveries/{r}/cancel", Merchant),
 ];
 
 #[tokio::test]
@@ -51,16 +65,19 @@ async fn every_route_wants_the_right_key() {
     let world = World::new();
     let owner = world.merchant("owner").await;
     let other = world.merchant("other").await;
+    let steward = world.with_scopes(&owner, &["admin"]).await;
+    let other_steward = world.with_scopes(&other, &["admin"]).await;
     let source = world.source(&owner).await;
     let endpoint = world.endpoint(&owner, &["*"]).await;
     let event = world.event(&source, "evt_1", "charge.refunded").await;
     let delivery = world.delivery_of(&event).await["id"].as_str().unwrap().to_owned();
     let keys = world.admin().get(&format!("/v1/merchants/{}/keys", owner.id)).await.ok(200);
-    let key = keys["data"][0]["id"].as_str().unwrap();
+    let key = keys["data"][1]["id"].as_str().unwrap();
     let path = format!("/v1/endpoints/{endpoint}/recover");
     let order = json!({"since": "2026-01-01T00:00:00Z", "states": ["FAILED"]});
     let recovery = owner.client.post(&path, order.clone()).await.ok(202);
     let recovery = recovery["id"].as_str().unwrap();
+    let portal = world.portal_token(&owner).await;
     let strangers = [
         world.anonymous(),
         world.with_key(""),
@@ -68,8 +85,12 @@ async fn every_route_wants_the_right_key() {
         world.with_key(&format!("pbk_{}_{}", "0".repeat(32), "0".repeat(64))),
         // The right key id with another secret.
         world.with_key(&format!("pbk_{}_{}", &key[4..], "0".repeat(64))),
+        world.with_key(&format!("pbp_{}_{}", &key[4..], "0".repeat(64))),
+        // A portal token as a key, and with another secret.
+        world.with_key(&portal.replace("pbp_", "pbk_")),
+        world.with_key(&format!("{}{}", &portal[..37], "0".repeat(64))),
     ];
-    for (method, template, is_merchants) in ROUTES {
+    for (method, template, who) in ROUTES {
         let path = template
             .replace("{m}", &owner.id)
             .replace("{s}", &source.id)
@@ -88,8 +109,21 @@ async fn every_route_wants_the_right_key() {
             answer.refused(401, "unauthenticated");
             assert_eq!(answer.header("www-authenticate"), "Bearer");
         }
-        if !is_merchants {
+        if who == Operator {
             owner.client.call(method, &path, body()).await.refused(403, "admin_only");
+            steward.call(method, &path, body()).await.refused(403, "admin_only");
+            continue;
+        }
+        if who == Steward {
+            owner.client.call(method, &path, body()).await.refused(403, "scope_missing");
+            if template.contains('{') {
+                other_steward.call(method, &path, body()).await.refused(404, "not_found");
+            }
+            // The key that this route would delete is the one that every other call needs.
+            if method != "DELETE" {
+                let by_steward = steward.call(method, &path, body()).await;
+                assert!(![401, 403, 404].contains(&by_steward.status.as_u16()), "{by_steward:?}");
+            }
             continue;
         }
         if template.contains('{') {
@@ -108,34 +142,36 @@ async fn every_route_wants_the_right_key() {
     assert_eq!(world.received(), 3, "the first attempt, the owner's own test and its retry");
 }
 
-/// A key with one scope opens what that scope is for, and no more.
+/// A key with one scope opens what that scope is for, and no more. A portal token opens what `read`
+/// and `write` do.
 #[tokio::test]
 async fn every_route_wants_the_right_scope() {
     let world = World::new();
     let owner = world.merchant("owner").await;
-    let mut keys = Vec::new();
-    for scope in ["read", "write", "pull"] {
-        let body = json!({"name": scope, "scopes": [scope]});
-        let path = format!("/v1/merchants/{}/keys", owner.id);
-        let key = world.admin().post(&path, body).await.ok(201);
-        keys.push((scope, world.with_key(key["key"].as_str().unwrap())));
+    let mut keys = vec![("portal", world.with_key(&world.portal_token(&owner).await))];
+    for scope in ["read", "write", "pull", "admin"] {
+        keys.push((scope, world.with_scopes(&owner, &[scope]).await));
     }
     let of_pulling = ["/v1/account", "/v1/failed/claim", "/v1/failed/ack"];
-    for (method, template, is_merchants) in ROUTES {
+    for (method, template, who) in ROUTES {
         // Of nothing that is there: a scope is asked for before anything is looked up.
         let path = template.replace("{m}", &owner.id);
         for (scope, client) in &keys {
-            let opens = match *scope {
-                "read" => method == "GET",
-                "write" => method != "GET",
-                _ => of_pulling.contains(&template),
+            let opens = match (*scope, who) {
+                (_, Operator) => false,
+                ("admin", Steward) => true,
+                ("admin", Merchant) | (_, Steward) => false,
+                ("portal", Merchant) => true,
+                ("read", Merchant) => method == "GET",
+                ("write", Merchant) => method != "GET",
+                (_, Merchant) => of_pulling.contains(&template),
             };
             let body = (method == "POST" || method == "PATCH").then(|| json!({}));
             let answer = client.call(method, &path, body).await;
-            match (opens, is_merchants) {
+            match (opens, who) {
+                (false, Operator) => drop(answer.refused(403, "admin_only")),
                 (false, _) => drop(answer.refused(403, "scope_missing")),
-                (true, false) => drop(answer.refused(403, "admin_only")),
-                (true, true) => assert_ne!(answer.status, 403, "{scope}: {method} {template}"),
+                (true, _) => assert_ne!(answer.status, 403, "{scope}: {method} {template}"),
             }
         }
     }

@@ -79,8 +79,37 @@ async fn scopes_limit_what_a_key_may_do() {
     writer.get("/v1/endpoints").await.refused(403, "scope_missing");
     writer.post("/v1/endpoints", endpoint).await.ok(201);
 
-    let refused = admin.post(&path, json!({"name": "k", "scopes": ["admin"]})).await;
+    let refused = admin.post(&path, json!({"name": "k", "scopes": ["operator"]})).await;
     assert_eq!(refused.refused(422, "invalid_field")["field"], "scopes");
+}
+
+/// The scope `admin` is for the merchant's own keys, and for no other's.
+#[tokio::test]
+async fn an_administrator_gives_and_takes_its_own_keys() {
+    let world = World::new();
+    let (own, other) = (world.merchant("own").await, world.merchant("other").await);
+    let steward = world.with_scopes(&own, &["admin"]).await;
+    let (path, others) = (keys_of(&own.id), keys_of(&other.id));
+    let body = || json!({"name": "till", "scopes": ["admin", "pull"]});
+    let created = steward.post(&path, body()).await.ok(201);
+    let till = world.with_key(created["key"].as_str().unwrap());
+    till.get("/v1/account").await.ok(200);
+    assert_eq!(till.get(&path).await.ok(200)["data"].as_array().unwrap().len(), 3);
+    steward.delete(&format!("{path}/{}", created["id"].as_str().unwrap())).await.ok(204);
+    till.get("/v1/account").await.refused(401, "unauthenticated");
+
+    steward.post(&others, body()).await.refused(404, "not_found");
+    steward.get(&others).await.refused(404, "not_found");
+    let key = world.admin().get(&others).await.ok(200)["data"][0]["id"].clone();
+    let theirs = format!("{others}/{}", key.as_str().unwrap());
+    steward.delete(&theirs).await.refused(404, "not_found");
+    let mixed = format!("{path}/{}", key.as_str().unwrap());
+    steward.delete(&mixed).await.refused(404, "not_found");
+    other.client.get("/v1/endpoints").await.ok(200);
+}
+
+fn keys_of(merchant: &str) -> String {
+    format!("/v1/merchants/{merchant}/keys")
 }
 
 #[tokio::test]

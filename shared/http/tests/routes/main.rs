@@ -21,6 +21,7 @@ mod ingest;
 mod keys;
 mod merchants;
 mod paging;
+mod portal;
 mod pull;
 mod quota;
 mod recoveries;

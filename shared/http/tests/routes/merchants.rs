@@ -61,3 +61,22 @@ async fn bad_bodies_name_the_field() {
         assert_eq!(problem["field"], field);
     }
 }
+
+/// Its name and schedule are a merchant's own; what the platform calls it is the platform's.
+#[tokio::test]
+async fn an_administrator_changes_its_own_merchant() {
+    let world = World::new();
+    let (own, other) = (world.merchant("own").await, world.merchant("other").await);
+    let steward = world.with_scopes(&own, &["admin"]).await;
+    let path = format!("/v1/merchants/{}", own.id);
+    let body = json!({"name": "Own shop", "retry_policy": {"waits_s": [5]}});
+    assert_eq!(steward.patch(&path, body).await.ok(200)["name"], "Own shop");
+    assert_eq!(steward.get(&path).await.ok(200)["name"], "Own shop");
+    for external_id in [json!("acct_1"), Value::Null] {
+        let refused = steward.patch(&path, json!({"external_id": external_id})).await;
+        assert_eq!(refused.refused(422, "invalid_field")["field"], "external_id");
+    }
+    let others = format!("/v1/merchants/{}", other.id);
+    steward.get(&others).await.refused(404, "not_found");
+    steward.patch(&others, json!({"name": "Mine"})).await.refused(404, "not_found");
+}

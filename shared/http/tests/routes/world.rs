@@ -125,6 +125,20 @@ impl World {
         source
     }
 
+    /// A client with a key of this merchant that has these scopes.
+    pub(crate) async fn with_scopes(&self, merchant: &Merchant, scopes: &[&str]) -> Client {
+        let path = format!("/v1/merchants/{}/keys", merchant.id);
+        let key = self.admin().post(&path, json!({"name": "k", "scopes": scopes})).await.ok(201);
+        self.with_key(key["key"].as_str().unwrap())
+    }
+
+    /// A portal token of this merchant.
+    pub(crate) async fn portal_token(&self, merchant: &Merchant) -> String {
+        let path = format!("/v1/merchants/{}/portal-tokens", merchant.id);
+        let minted = self.admin().post(&path, json!({})).await.ok(201);
+        minted["token"].as_str().unwrap().to_owned()
+    }
+
     /// A Stripe source for this merchant.
     pub(crate) async fn source(&self, merchant: &Merchant) -> Source {
         let secret = format!("whsec_of_{}", merchant.id);

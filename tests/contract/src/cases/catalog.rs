@@ -1,10 +1,11 @@
 //! What people set up, as the API writes it.
 
 use postback_domain::endpoint::Endpoint;
-use postback_domain::ids::{KeyId, MerchantId, SourceId};
+use postback_domain::ids::{KeyId, MerchantId, PortalTokenId, SourceId};
 use postback_domain::key::ApiKey;
 use postback_domain::limits::ENDPOINTS_PER_MERCHANT_MAX;
 use postback_domain::merchant::Merchant;
+use postback_domain::portal::PortalToken;
 use postback_domain::source::Source;
 use postback_engine::ports::catalog::CatalogError;
 use postback_engine::ports::history::PageRequest;
@@ -150,6 +151,30 @@ pub async fn keys_are_touched(store: impl WholeStore) {
     let ending = ApiKey { expires_at: Some(at(60)), ..key(2) };
     store.create_key(ending.clone()).await.unwrap();
     assert_eq!(store.read_key(ending.id).await.unwrap(), Some(ending));
+}
+
+/// A portal token opens something until it is deleted or has expired, and is no key.
+pub async fn portal_tokens_are_kept_until_they_end(store: impl WholeStore) {
+    let id = PortalTokenId::from_bits(1);
+    assert_eq!(refused(store.create_portal_token(portal_token(1)).await), "not found");
+    setup(&store).await;
+    assert_eq!(refused(store.create_portal_token(portal_token(1)).await), "written");
+    assert_eq!(refused(store.create_portal_token(portal_token(1)).await), "there");
+    assert_eq!(store.read_portal_token(id).await.unwrap(), Some(portal_token(1)));
+    assert_eq!(store.list_keys(MERCHANT, first(10)).await.unwrap().rows, [key(1)]);
+    assert!(store.read_key(KeyId::from_bits(1)).await.unwrap().is_some(), "ids are of a kind");
+
+    // One that is minted later takes none away that is still good.
+    let later = PortalToken { created_at: at(3599), expires_at: at(9000), ..portal_token(2) };
+    assert_eq!(refused(store.create_portal_token(later.clone()).await), "written");
+    assert_eq!(store.read_portal_token(id).await.unwrap(), Some(portal_token(1)));
+
+    assert_eq!(refused(store.delete_portal_token(OTHER, id).await), "not found");
+    for expected in ["written", "not found"] {
+        assert_eq!(refused(store.delete_portal_token(MERCHANT, id).await), expected);
+    }
+    assert!(store.read_portal_token(id).await.unwrap().is_none());
+    assert_eq!(store.read_portal_token(later.id).await.unwrap(), Some(later));
 }
 
 /// Newest first, a page at a time, until there is no more.
