@@ -18,7 +18,7 @@ use postback_engine::accept::Accepted;
 use postback_engine::ports::Unavailable;
 use postback_engine::ports::catalog::Catalog as _;
 use postback_http::ingest::{self, Ingest, Intake};
-use postback_stage::{MERCHANT, NOW, Stage};
+use postback_stage::{MERCHANT, NOW, Stage, act};
 use postback_vectors::Vector;
 use postback_verify::Secret;
 use serde_json::{Value, json};
@@ -99,7 +99,7 @@ async fn every_vector_as_an_envelope() {
     for (number, vector) in (1..).zip(postback_vectors::all()) {
         let source = source(number, &vector);
         let id = source.id;
-        stage.store().create_source(source).await.unwrap();
+        stage.store().create_source(source, act()).await.unwrap();
         let request: GatewayRequest = serde_json::from_value(envelope(id, &vector)).unwrap();
         let answer = gateway::answer(router.clone(), request).await.unwrap();
         let status = serde_json::to_value(answer).unwrap()["statusCode"].clone();

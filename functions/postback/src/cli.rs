@@ -9,6 +9,7 @@ use postback_domain::limits::API_REQUESTS_PER_MINUTE;
 use postback_verify::{Tolerance, UnixTime};
 
 use crate::listen::ListenArguments;
+use crate::nouns::audit::{self, AuditArguments};
 use crate::nouns::deliveries::DeliveriesCommand;
 use crate::nouns::endpoints::EndpointsCommand;
 use crate::nouns::events::EventsCommand;
@@ -83,6 +84,14 @@ pub(crate) enum Command {
     Deliveries {
         #[command(subcommand)]
         command: DeliveriesCommand,
+        #[command(flatten)]
+        remote: RemoteArguments,
+    },
+    /// Who changed what, and from where
+    #[command(after_help = audit::EXAMPLES)]
+    Audit {
+        #[command(flatten)]
+        arguments: AuditArguments,
         #[command(flatten)]
         remote: RemoteArguments,
     },

@@ -2,6 +2,7 @@
 
 use std::convert::Infallible;
 use std::io;
+use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -14,6 +15,7 @@ use hyper::server::conn::http1;
 use hyper::service::service_fn;
 use hyper_util::rt::{TokioIo, TokioTimer};
 use hyper_util::server::graceful::GracefulShutdown;
+use postback_domain::audit::ClientAddress;
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::Semaphore;
 use tokio_util::sync::CancellationToken;
@@ -48,12 +50,12 @@ pub(crate) async fn serve(listener: TcpListener, app: Router, stop: Cancellation
             let permit = Arc::clone(&allowance).acquire_owned().await;
             (permit.expect("the allowance is never closed"), accept(&listener).await)
         };
-        let (permit, stream) = tokio::select! {
+        let (permit, (stream, peer)) = tokio::select! {
             next = next => next,
             () = stop.cancelled() => break,
         };
         let app = app.clone();
-        let service = service_fn(move |request| answer(app.clone(), request));
+        let service = service_fn(move |request| answer(app.clone(), request, peer));
         let connection = graceful.watch(http.serve_connection(TokioIo::new(stream), service));
         tokio::spawn(async move {
             if let Err(error) = connection.await {
@@ -66,13 +68,13 @@ pub(crate) async fn serve(listener: TcpListener, app: Router, stop: Cancellation
     graceful.shutdown().await;
 }
 
-async fn accept(listener: &TcpListener) -> TcpStream {
+async fn accept(listener: &TcpListener) -> (TcpStream, SocketAddr) {
     loop {
         match listener.accept().await {
-            Ok((stream, _)) => {
+            Ok((stream, peer)) => {
                 // An answer is one small packet; waiting to fill it up only adds delay.
                 let _ = stream.set_nodelay(true);
-                return stream;
+                return (stream, peer);
             }
             Err(error) => {
                 report(&error);
@@ -83,8 +85,14 @@ async fn accept(listener: &TcpListener) -> TcpStream {
 }
 
 /// The app's answer, or 408 to a client that is too slow to be waited for. What the app has begun
-/// to write is written all the same.
-async fn answer(app: Router, request: Request<Incoming>) -> Result<Response, Infallible> {
+/// to write is written all the same. The app learns who opened the connection; what headers say of
+/// that anybody can write.
+async fn answer(
+    app: Router,
+    mut request: Request<Incoming>,
+    peer: SocketAddr,
+) -> Result<Response, Infallible> {
+    request.extensions_mut().insert(ClientAddress(peer.ip()));
     match tokio::time::timeout(REQUEST_TIMEOUT, app.oneshot(request)).await {
         Ok(answer) => answer,
         Err(_) => Ok(StatusCode::REQUEST_TIMEOUT.into_response()),
@@ -93,4 +101,33 @@ async fn answer(app: Router, request: Request<Incoming>) -> Result<Response, Inf
 
 fn report(error: &io::Error) {
     tracing::error!(error = error as &dyn std::error::Error, "could not accept a connection");
+}
+
+#[cfg(test)]
+mod tests {
+    use axum::Extension;
+    use axum::routing::get;
+
+    use super::*;
+
+    #[tokio::test]
+    async fn the_app_learns_who_opened_the_connection() {
+        let tell = async |Extension(ClientAddress(ip)): Extension<ClientAddress>| ip.to_string();
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let address = listener.local_addr().unwrap();
+        let stop = CancellationToken::new();
+        let app = Router::new().route("/", get(tell));
+        let serving = tokio::spawn(serve(listener, app, stop.clone()));
+
+        let asked = move || {
+            let request = crate::send::agent().get(format!("http://{address}/"));
+            let forged = request.header("x-forwarded-for", "203.0.113.9");
+            let answer = forged.header("forwarded", "for=203.0.113.9").call();
+            answer.unwrap().body_mut().read_to_string().unwrap()
+        };
+        let told = tokio::task::spawn_blocking(asked).await.unwrap();
+        assert_eq!(told, "127.0.0.1");
+        stop.cancel();
+        serving.await.unwrap();
+    }
 }

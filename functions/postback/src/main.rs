@@ -51,6 +51,9 @@ fn main() -> ExitCode {
         cli::Command::Deliveries { command, remote } => {
             with(&remote, |there| nouns::deliveries::run(there, &command, remote.json))
         }
+        cli::Command::Audit { arguments, remote } => {
+            with(&remote, |there| nouns::audit::run(there, &arguments, remote.json))
+        }
         cli::Command::Tail { arguments, remote } => {
             with(&remote, |there| tail::run(there, &arguments, remote.json))
         }

@@ -1,6 +1,7 @@
 //! The commands that show and change what a server has: one file a noun. Each says what the API is
 //! asked for and which columns a person wants to see; `--json` prints what the API said.
 
+pub(crate) mod audit;
 pub(crate) mod deliveries;
 pub(crate) mod endpoints;
 pub(crate) mod events;

@@ -206,7 +206,8 @@ impl Remote {
 
     /// Only some routes know the parameter; the others are the operator's own.
     fn merchant_for(&self, path: &str) -> Option<&str> {
-        let nouns = ["endpoints", "recoveries", "events", "deliveries", "account", "failed"];
+        let nouns =
+            ["endpoints", "recoveries", "events", "deliveries", "account", "failed", "audit"];
         let is_merchants = nouns
             .iter()
             .any(|noun| path.strip_prefix("/v1/").is_some_and(|path| path.starts_with(noun)));

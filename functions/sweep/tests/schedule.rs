@@ -13,7 +13,7 @@ use postback_domain::recovery::{Counts, Place, Recovery, Standing};
 use postback_domain::text::Label;
 use postback_engine::ports::recoveries::Recoveries as _;
 use postback_engine::take_in::FirstTries;
-use postback_stage::{MERCHANT, NOW, Stage, at, envelope, event};
+use postback_stage::{MERCHANT, NOW, Stage, act, at, envelope, event};
 use postback_sweep::Report;
 use serde::de::IgnoredAny;
 use serde_json::Value;
@@ -104,7 +104,7 @@ async fn orders_to_recover_are_gone_on_with() {
         standing: Standing::Running { place: 0, cursor: None, next_due_at: at(90) },
         counts: Counts::default(),
     };
-    stage.store().create_recovery(order).await.unwrap();
+    stage.store().create_recovery(order, act()).await.unwrap();
     let (report, _) = sweep(&stage, SWEEP_TIMEOUT).await;
     assert_eq!(report.reenqueued, 0, "the sweep's own work is counted apart");
     assert_eq!(stage.queue().take().len(), 250);

@@ -7,12 +7,16 @@
 //! | order to be sent again what was missed | its id | `it` |
 //! | entry of a list | `list#merchants`, `list#sources`, `list#recoveries`, or `list#`, a kind, `#`, a merchant | created, `#`, id |
 //! | external id | `external#` and the text | `it` |
+//! | record of an act | its id | `it` |
+//! | entry of the audit | `list#audit`, that and `#`, a merchant, or `#of#`, an object | its time, `#`, id |
 //!
 //! Invariants: a noun, its entries and its external id are written and deleted together, in one
 //! transaction; a merchant's row counts its endpoints; a replacement carries the revision it read
-//! as its condition. None of this is on the way of an event. Secrets are kept as they are, in a
-//! table that is encrypted at rest; of an API key only the digest is kept.
+//! as its condition; every write has its record beside it, in the same transaction.
+//! None of this is on the way of an event. Secrets are kept as they are, in a table that is
+//! encrypted at rest; of an API key or portal token only the digest is kept.
 
+mod audit;
 mod endpoints;
 mod keys;
 mod lists;
@@ -23,6 +27,7 @@ pub(crate) mod recoveries;
 mod sources;
 mod write;
 
+use postback_domain::audit::Record;
 use postback_domain::endpoint::Endpoint;
 use postback_domain::ids::{EndpointId, KeyId, MerchantId, PortalTokenId, SecretId, SourceId};
 use postback_domain::key::ApiKey;
@@ -46,9 +51,9 @@ pub(crate) use self::sources::note_secret_use;
 type Written = Result<(), CatalogError>;
 
 impl Catalog for DynamoStore {
-    async fn create_merchant(&self, merchant: Merchant) -> Written {
+    async fn create_merchant(&self, merchant: Merchant, record: Record) -> Written {
         let _changing = self.cache.changing();
-        in_time(merchants::create(&self.table, &merchant)).await
+        in_time(merchants::create(&self.table, &merchant, &record)).await
     }
 
     async fn read_merchant(&self, id: MerchantId) -> Result<Option<Merchant>, Unavailable> {
@@ -59,13 +64,13 @@ impl Catalog for DynamoStore {
         in_time(lists::page(&self.table, List::merchants(), page)).await
     }
 
-    async fn replace_merchant(&self, merchant: Merchant) -> Written {
+    async fn replace_merchant(&self, merchant: Merchant, record: Record) -> Written {
         let _changing = self.cache.changing();
-        in_time(merchants::replace(&self.table, &merchant)).await
+        in_time(merchants::replace(&self.table, &merchant, &record)).await
     }
 
-    async fn create_key(&self, key: ApiKey) -> Written {
-        in_time(keys::create(&self.table, &key)).await
+    async fn create_key(&self, key: ApiKey, record: Record) -> Written {
+        in_time(keys::create(&self.table, &key, &record)).await
     }
 
     async fn read_key(&self, id: KeyId) -> Result<Option<ApiKey>, Unavailable> {
@@ -84,12 +89,12 @@ impl Catalog for DynamoStore {
         in_time(keys::touch(&self.table, id, at)).await
     }
 
-    async fn delete_key(&self, merchant: MerchantId, id: KeyId) -> Written {
-        in_time(keys::delete(&self.table, merchant, id)).await
+    async fn delete_key(&self, merchant: MerchantId, id: KeyId, record: Record) -> Written {
+        in_time(keys::delete(&self.table, merchant, id, &record)).await
     }
 
-    async fn create_portal_token(&self, token: PortalToken) -> Written {
-        in_time(portal::create(&self.table, &token)).await
+    async fn create_portal_token(&self, token: PortalToken, record: Record) -> Written {
+        in_time(portal::create(&self.table, &token, &record)).await
     }
 
     async fn read_portal_token(
@@ -99,13 +104,18 @@ impl Catalog for DynamoStore {
         in_time(read(&self.table, id)).await
     }
 
-    async fn delete_portal_token(&self, merchant: MerchantId, id: PortalTokenId) -> Written {
-        in_time(portal::delete(&self.table, merchant, id)).await
+    async fn delete_portal_token(
+        &self,
+        merchant: MerchantId,
+        id: PortalTokenId,
+        record: Record,
+    ) -> Written {
+        in_time(portal::delete(&self.table, merchant, id, &record)).await
     }
 
-    async fn create_source(&self, source: Source) -> Written {
+    async fn create_source(&self, source: Source, record: Record) -> Written {
         let _changing = self.cache.changing();
-        in_time(sources::create(&self.table, &source)).await
+        in_time(sources::create(&self.table, &source, &record)).await
     }
 
     async fn read_source(&self, id: SourceId) -> Result<Option<Source>, Unavailable> {
@@ -125,19 +135,19 @@ impl Catalog for DynamoStore {
         in_time(lists::page(&self.table, list, page)).await
     }
 
-    async fn replace_source(&self, source: Source) -> Written {
+    async fn replace_source(&self, source: Source, record: Record) -> Written {
         let _changing = self.cache.changing();
-        in_time(write::replace(&self.table, &source)).await
+        in_time(write::replace(&self.table, &source, &record)).await
     }
 
-    async fn delete_source(&self, id: SourceId) -> Written {
+    async fn delete_source(&self, id: SourceId, record: Record) -> Written {
         let _changing = self.cache.changing();
-        in_time(sources::delete(&self.table, id)).await
+        in_time(sources::delete(&self.table, id, &record)).await
     }
 
-    async fn create_endpoint(&self, endpoint: Endpoint) -> Written {
+    async fn create_endpoint(&self, endpoint: Endpoint, record: Record) -> Written {
         let _changing = self.cache.changing();
-        in_time(endpoints::create(&self.table, &endpoint)).await
+        in_time(endpoints::create(&self.table, &endpoint, &record)).await
     }
 
     async fn read_endpoint(
@@ -157,13 +167,18 @@ impl Catalog for DynamoStore {
         in_time(lists::page(&self.table, List::endpoints_of(merchant), page)).await
     }
 
-    async fn replace_endpoint(&self, endpoint: Endpoint) -> Written {
+    async fn replace_endpoint(&self, endpoint: Endpoint, record: Record) -> Written {
         let _changing = self.cache.changing();
-        in_time(write::replace(&self.table, &endpoint)).await
+        in_time(write::replace(&self.table, &endpoint, &record)).await
     }
 
-    async fn delete_endpoint(&self, merchant: MerchantId, id: EndpointId) -> Written {
+    async fn delete_endpoint(
+        &self,
+        merchant: MerchantId,
+        id: EndpointId,
+        record: Record,
+    ) -> Written {
         let _changing = self.cache.changing();
-        in_time(endpoints::delete(&self.table, merchant, id)).await
+        in_time(endpoints::delete(&self.table, merchant, id, &record)).await
     }
 }

@@ -2,6 +2,7 @@
 
 use aws_sdk_dynamodb::operation::update_item::UpdateItemError;
 use aws_sdk_dynamodb::types::{AttributeValue, ReturnValuesOnConditionCheckFailure};
+use postback_domain::audit::Record;
 use postback_domain::delivery::message::Message;
 use postback_domain::delivery::{Delivery, Progress, State};
 use postback_domain::ids::{DeliveryId, EndpointId, MerchantId, RecoveryId};
@@ -24,8 +25,12 @@ use crate::table::{PK, SK, in_time, unavailable};
 use crate::update::Update;
 
 impl Recoveries for DynamoStore {
-    async fn create_recovery(&self, recovery: Recovery) -> Result<(), CatalogError> {
-        in_time(kept::create(&self.table, &recovery)).await
+    async fn create_recovery(
+        &self,
+        recovery: Recovery,
+        record: Record,
+    ) -> Result<(), CatalogError> {
+        in_time(kept::create(&self.table, &recovery, &record)).await
     }
 
     async fn read_recovery(&self, id: RecoveryId) -> Result<Option<Recovery>, Unavailable> {
@@ -59,7 +64,7 @@ impl Recoveries for DynamoStore {
         next: Option<Timestamp>,
     ) -> Result<bool, Unavailable> {
         let expires = recovery.created_at.plus(self.retention);
-        in_time(kept::keep(&self.table, &recovery, Some(held), next, expires)).await
+        in_time(kept::keep(&self.table, &recovery, Some(held), next, expires, None)).await
     }
 
     /// Whoever is at it finds that it has lost its hold.
@@ -67,6 +72,7 @@ impl Recoveries for DynamoStore {
         &self,
         id: RecoveryId,
         now: Timestamp,
+        record: Record,
     ) -> Result<Option<Recovery>, Unavailable> {
         in_time(async {
             loop {
@@ -76,7 +82,8 @@ impl Recoveries for DynamoStore {
                 };
                 recovery.standing = Standing::Cancelled { at: now };
                 let expires = now.plus(self.retention);
-                if kept::keep(&self.table, &recovery, None, None, expires).await? {
+                let kept = kept::keep(&self.table, &recovery, None, None, expires, Some(&record));
+                if kept.await? {
                     return Ok(Some(recovery));
                 }
             }

@@ -60,7 +60,7 @@ pub enum Object {
     PortalToken(PortalTokenId),
     /// A source, also where one of its secrets was changed.
     Source(SourceId),
-    /// An endpoint, also where its secret was changed.
+    /// An endpoint, also where its secret was changed or an order was given for it.
     Endpoint(EndpointId),
     /// A delivery.
     Delivery(DeliveryId),
@@ -136,6 +136,10 @@ actions! {
     EndpointDeleted = "endpoint.deleted",
     /// An endpoint got a new secret beside the old one; `after` says until when both sign.
     EndpointSecretRotated = "endpoint.secret_rotated",
+    /// An endpoint was to be sent again what it missed; `after` is of the order.
+    RecoveryCreated = "recovery.created",
+    /// Such an order was stopped; `before` is how far it had come.
+    RecoveryCancelled = "recovery.cancelled",
     /// A delivery was to be tried again; `before` is as it had ended.
     DeliveryRetried = "delivery.retried",
     /// Dead letters were to be tried again; `after` says which.
@@ -164,6 +168,11 @@ impl Snapshot {
     /// None if it is too long.
     pub fn new(json: String) -> Option<Self> {
         (json.len() <= AUDIT_VIEW_BYTES_MAX).then_some(Self(json))
+    }
+
+    /// As a store has it. The limit may have been another one then.
+    pub fn kept(json: String) -> Self {
+        Self(json)
     }
 
     /// The object.

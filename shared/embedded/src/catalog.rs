@@ -1,5 +1,5 @@
 //! What people set up, as the API writes it: one file a noun. A replacement carries the revision
-//! it read as its condition.
+//! it read as its condition. Every change is one transaction with the record of it.
 
 mod endpoints;
 mod keys;
@@ -7,6 +7,7 @@ mod merchants;
 mod portal;
 mod sources;
 
+use postback_domain::audit::Record;
 use postback_domain::endpoint::Endpoint;
 use postback_domain::ids::{EndpointId, KeyId, MerchantId, PortalTokenId, SecretId, SourceId};
 use postback_domain::key::ApiKey;
@@ -19,6 +20,7 @@ use postback_engine::ports::catalog::{Catalog, CatalogError};
 use postback_engine::ports::history::{Cursor, Page, PageRequest};
 use rusqlite::{Connection, OptionalExtension, Result, Row, params};
 
+use crate::audit;
 use crate::store::EmbeddedStore;
 use crate::writer::Kind;
 
@@ -29,18 +31,26 @@ pub(crate) use sources::note_secret_use;
 type Written = Result<(), CatalogError>;
 
 impl EmbeddedStore {
-    /// Writes configuration; the inner result is the noun's own refusal.
-    async fn change<F>(&self, work: F) -> Written
+    /// Writes configuration together with its record; the inner result is the noun's own refusal,
+    /// which leaves none.
+    async fn change<F>(&self, record: Record, mut work: F) -> Written
     where
         F: FnMut(&Connection) -> Result<Written> + Send + 'static,
     {
-        self.writer.write(Kind::Configuration, work).await?
+        let recorded = move |connection: &Connection| {
+            let written = work(connection)?;
+            if written.is_ok() {
+                audit::add(connection, &record)?;
+            }
+            Ok(written)
+        };
+        self.writer.write(Kind::Configuration, recorded).await?
     }
 }
 
 impl Catalog for EmbeddedStore {
-    async fn create_merchant(&self, merchant: Merchant) -> Written {
-        self.change(move |connection| merchants::create(connection, &merchant)).await
+    async fn create_merchant(&self, merchant: Merchant, record: Record) -> Written {
+        self.change(record, move |connection| merchants::create(connection, &merchant)).await
     }
 
     async fn read_merchant(&self, id: MerchantId) -> Result<Option<Merchant>, Unavailable> {
@@ -51,12 +61,12 @@ impl Catalog for EmbeddedStore {
         self.readers.read(move |connection| merchants::list(connection, &page)).await
     }
 
-    async fn replace_merchant(&self, merchant: Merchant) -> Written {
-        self.change(move |connection| merchants::replace(connection, &merchant)).await
+    async fn replace_merchant(&self, merchant: Merchant, record: Record) -> Written {
+        self.change(record, move |connection| merchants::replace(connection, &merchant)).await
     }
 
-    async fn create_key(&self, key: ApiKey) -> Written {
-        self.change(move |connection| keys::create(connection, &key)).await
+    async fn create_key(&self, key: ApiKey, record: Record) -> Written {
+        self.change(record, move |connection| keys::create(connection, &key)).await
     }
 
     async fn read_key(&self, id: KeyId) -> Result<Option<ApiKey>, Unavailable> {
@@ -75,12 +85,12 @@ impl Catalog for EmbeddedStore {
         self.writer.write(Kind::Progress, move |connection| keys::touch(connection, id, at)).await
     }
 
-    async fn delete_key(&self, merchant: MerchantId, id: KeyId) -> Written {
-        self.change(move |connection| keys::delete(connection, merchant, id)).await
+    async fn delete_key(&self, merchant: MerchantId, id: KeyId, record: Record) -> Written {
+        self.change(record, move |connection| keys::delete(connection, merchant, id)).await
     }
 
-    async fn create_portal_token(&self, token: PortalToken) -> Written {
-        self.change(move |connection| portal::create(connection, &token)).await
+    async fn create_portal_token(&self, token: PortalToken, record: Record) -> Written {
+        self.change(record, move |connection| portal::create(connection, &token)).await
     }
 
     async fn read_portal_token(
@@ -90,12 +100,17 @@ impl Catalog for EmbeddedStore {
         self.readers.read(move |connection| portal::read(connection, id)).await
     }
 
-    async fn delete_portal_token(&self, merchant: MerchantId, id: PortalTokenId) -> Written {
-        self.change(move |connection| portal::delete(connection, merchant, id)).await
+    async fn delete_portal_token(
+        &self,
+        merchant: MerchantId,
+        id: PortalTokenId,
+        record: Record,
+    ) -> Written {
+        self.change(record, move |connection| portal::delete(connection, merchant, id)).await
     }
 
-    async fn create_source(&self, source: Source) -> Written {
-        self.change(move |connection| sources::create(connection, &source)).await
+    async fn create_source(&self, source: Source, record: Record) -> Written {
+        self.change(record, move |connection| sources::create(connection, &source)).await
     }
 
     async fn read_source(&self, id: SourceId) -> Result<Option<Source>, Unavailable> {
@@ -114,16 +129,16 @@ impl Catalog for EmbeddedStore {
         self.readers.read(move |connection| sources::list(connection, merchant, &page)).await
     }
 
-    async fn replace_source(&self, source: Source) -> Written {
-        self.change(move |connection| sources::replace(connection, &source)).await
+    async fn replace_source(&self, source: Source, record: Record) -> Written {
+        self.change(record, move |connection| sources::replace(connection, &source)).await
     }
 
-    async fn delete_source(&self, id: SourceId) -> Written {
-        self.change(move |connection| sources::delete(connection, id)).await
+    async fn delete_source(&self, id: SourceId, record: Record) -> Written {
+        self.change(record, move |connection| sources::delete(connection, id)).await
     }
 
-    async fn create_endpoint(&self, endpoint: Endpoint) -> Written {
-        self.change(move |connection| endpoints::create(connection, &endpoint)).await
+    async fn create_endpoint(&self, endpoint: Endpoint, record: Record) -> Written {
+        self.change(record, move |connection| endpoints::create(connection, &endpoint)).await
     }
 
     async fn read_endpoint(
@@ -145,12 +160,17 @@ impl Catalog for EmbeddedStore {
         self.readers.read(move |connection| endpoints::list(connection, merchant, &page)).await
     }
 
-    async fn replace_endpoint(&self, endpoint: Endpoint) -> Written {
-        self.change(move |connection| endpoints::replace(connection, &endpoint)).await
+    async fn replace_endpoint(&self, endpoint: Endpoint, record: Record) -> Written {
+        self.change(record, move |connection| endpoints::replace(connection, &endpoint)).await
     }
 
-    async fn delete_endpoint(&self, merchant: MerchantId, id: EndpointId) -> Written {
-        self.change(move |connection| endpoints::delete(connection, merchant, id)).await
+    async fn delete_endpoint(
+        &self,
+        merchant: MerchantId,
+        id: EndpointId,
+        record: Record,
+    ) -> Written {
+        self.change(record, move |connection| endpoints::delete(connection, merchant, id)).await
     }
 }
 

@@ -157,13 +157,13 @@ fn state_condition(state: State) -> &'static str {
 
 /// Conditions beside the page's own, which are `?1` and `?2`.
 #[derive(Default)]
-struct Narrow<'a> {
-    sql: String,
-    values: Vec<&'a dyn ToSql>,
+pub(crate) struct Narrow<'a> {
+    pub(crate) sql: String,
+    pub(crate) values: Vec<&'a dyn ToSql>,
 }
 
 impl<'a> Narrow<'a> {
-    fn by<T: ToSql>(&mut self, condition: &str, value: &'a Option<T>) {
+    pub(crate) fn by<T: ToSql>(&mut self, condition: &str, value: &'a Option<T>) {
         if let Some(value) = value {
             let number = self.values.len() + 3;
             write!(self.sql, " AND {condition} ?{number}").expect("a string takes all");

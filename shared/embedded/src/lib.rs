@@ -6,12 +6,13 @@
 //!
 //! Reading order: [`store`] opens a data directory; `writer` is the one writer, with group
 //! commit; `events`, `deliveries`, `due` are the engine's ports; `catalog`,
-//! `history`, `pulls`, `recoveries` and `idempotency` the API's.
+//! `audit`, `history`, `pulls`, `recoveries` and `idempotency` the API's.
 //!
 //! Invariants: one process owns a data directory, by a lock of the operating system; a write has
 //! been synced to disk when its future answers; no SQL decides a rule of `postback-domain`, it
 //! only carries the conditions over.
 
+mod audit;
 mod cache;
 mod catalog;
 mod configuration;

@@ -1,5 +1,6 @@
 //! Orders to be sent again what was missed, as rows.
 
+use postback_domain::audit::Record;
 use postback_domain::delivery::Delivery;
 use postback_domain::delivery::message::Message;
 use postback_domain::ids::{EndpointId, MerchantId, RecoveryId};
@@ -12,6 +13,7 @@ use postback_engine::ports::history::{Page, PageRequest};
 use postback_engine::ports::recoveries::Recoveries;
 use rusqlite::{Connection, OptionalExtension, Result, params};
 
+use crate::audit;
 use crate::catalog::page;
 use crate::deliveries::read as read_delivery;
 use crate::rows::{self, DELIVERY_COLUMNS, json, to_json};
@@ -19,9 +21,14 @@ use crate::store::EmbeddedStore;
 use crate::writer::Kind;
 
 impl Recoveries for EmbeddedStore {
-    async fn create_recovery(&self, recovery: Recovery) -> std::result::Result<(), CatalogError> {
-        let created =
-            self.writer.write(Kind::Promise, move |connection| create(connection, &recovery));
+    async fn create_recovery(
+        &self,
+        recovery: Recovery,
+        record: Record,
+    ) -> std::result::Result<(), CatalogError> {
+        let created = self
+            .writer
+            .write(Kind::Promise, move |connection| create(connection, &recovery, &record));
         if created.await? { Ok(()) } else { Err(CatalogError::IdTaken) }
     }
 
@@ -63,8 +70,11 @@ impl Recoveries for EmbeddedStore {
         &self,
         id: RecoveryId,
         now: Timestamp,
+        record: Record,
     ) -> std::result::Result<Option<Recovery>, Unavailable> {
-        self.writer.write(Kind::Promise, move |connection| cancel(connection, id, now)).await
+        self.writer
+            .write(Kind::Promise, move |connection| cancel(connection, id, now, &record))
+            .await
     }
 
     async fn addressed_to(
@@ -103,14 +113,17 @@ impl Recoveries for EmbeddedStore {
     }
 }
 
-fn create(connection: &Connection, recovery: &Recovery) -> Result<bool> {
-    connection
+fn create(connection: &Connection, recovery: &Recovery, record: &Record) -> Result<bool> {
+    let inserted = connection
         .prepare_cached(
             "INSERT INTO recoveries (id, is_running, record) VALUES (?1, ?2, ?3)
              ON CONFLICT (id) DO NOTHING",
         )?
-        .execute(params![recovery.id.as_bytes(), recovery.is_running(), to_json(recovery)?])
-        .map(|inserted| inserted == 1)
+        .execute(params![recovery.id.as_bytes(), recovery.is_running(), to_json(recovery)?])?;
+    if inserted == 1 {
+        audit::add(connection, record)?;
+    }
+    Ok(inserted == 1)
 }
 
 fn read(connection: &Connection, id: RecoveryId) -> Result<Option<Recovery>> {
@@ -166,7 +179,12 @@ fn keep(
         .map(|changed| changed == 1)
 }
 
-fn cancel(connection: &Connection, id: RecoveryId, now: Timestamp) -> Result<Option<Recovery>> {
+fn cancel(
+    connection: &Connection,
+    id: RecoveryId,
+    now: Timestamp,
+    record: &Record,
+) -> Result<Option<Recovery>> {
     let Some(mut recovery) = read(connection, id)? else { return Ok(None) };
     if recovery.is_running() {
         recovery.standing = Standing::Cancelled { at: now };
@@ -176,6 +194,7 @@ fn cancel(connection: &Connection, id: RecoveryId, now: Timestamp) -> Result<Opt
                  WHERE id = ?1",
             )?
             .execute(params![id.as_bytes(), to_json(&recovery)?])?;
+        audit::add(connection, record)?;
     }
     Ok(Some(recovery))
 }

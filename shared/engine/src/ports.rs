@@ -6,9 +6,10 @@
 //! [`postback_domain::limits::PORT_CALL_MAX`], with an error if need be.
 //!
 //! Reading order: [`store`] (what the engine itself reads and writes), [`queue`], [`sender`],
-//! [`clock`]; then [`catalog`], [`history`], [`pulls`], [`recoveries`] and [`idempotency`], which
-//! the API needs.
+//! [`clock`]; then [`catalog`], [`audit`], [`history`], [`pulls`], [`recoveries`] and
+//! [`idempotency`], which only the API needs.
 
+pub mod audit;
 pub mod catalog;
 pub mod clock;
 pub mod history;

@@ -4,8 +4,10 @@
 //!
 //! Reading order: `auth` (who calls, and the one tenant check), `input` with `fields` and `values`
 //! (how a request is read), `page` and `change` (how lists and PATCH work), `seed` and `idempotency`
-//! (what is created once), then one file a noun.
+//! (what is created once), `act` (what is recorded of a change), then one file a noun.
 
+mod act;
+mod audit;
 mod auth;
 mod change;
 mod dead_letters;
@@ -40,6 +42,7 @@ use postback_domain::endpoint::Destinations;
 use postback_domain::key::TokenDigest;
 use postback_domain::time::Timestamp;
 use postback_engine::Engine;
+use postback_engine::ports::audit::Audit;
 use postback_engine::ports::catalog::Catalog;
 use postback_engine::ports::history::History;
 use postback_engine::ports::idempotency::Idempotency;
@@ -52,9 +55,12 @@ use crate::edge;
 use crate::problem::Problem;
 
 /// Ports whose store also serves the API.
-pub trait ApiPorts: Ports<Store: Catalog + History + Pulls + Recoveries + Idempotency> {}
+pub trait ApiPorts:
+    Ports<Store: Catalog + Audit + History + Pulls + Recoveries + Idempotency>
+{
+}
 
-impl<P: Ports<Store: Catalog + History + Pulls + Recoveries + Idempotency>> ApiPorts for P {}
+impl<P: Ports<Store: Catalog + Audit + History + Pulls + Recoveries + Idempotency>> ApiPorts for P {}
 
 /// What an installation chooses.
 #[derive(Debug, Clone)]
@@ -131,6 +137,7 @@ pub fn router<P: ApiPorts>(api: Api<P>) -> Router {
             post(sources::secrets::create::<P>).get(sources::secrets::list::<P>),
         )
         .route("/v1/sources/{source}/secrets/{secret}", delete(sources::secrets::delete::<P>))
+        .route("/v1/audit", get(audit::list::<P>))
         .route("/v1/presets", get(presets::list))
         .route("/v1/endpoints", post(endpoints::create::<P>).get(endpoints::list::<P>))
         .route(
@@ -169,6 +176,7 @@ async fn observe<P: ApiPorts>(
     let told = quota::Told::default();
     request.extensions_mut().insert(told.clone());
     let id = edge::request_id(api.entropy());
+    request.extensions_mut().insert(edge::RequestId(id.clone()));
     let span = tracing::info_span!("api", request.id = id.to_str().unwrap_or_default());
     let mut response = edge::unless_it_panics(next.run(request)).instrument(span).await;
     response.headers_mut().insert(edge::REQUEST_ID, id);

@@ -19,6 +19,16 @@ use crate::problem::Problem;
 /// Names one request in its answer and in our log.
 pub(crate) const REQUEST_ID: &str = "x-request-id";
 
+/// The request id, for whoever has to tell it.
+#[derive(Debug, Clone)]
+pub(crate) struct RequestId(pub(crate) HeaderValue);
+
+impl RequestId {
+    pub(crate) fn text(&self) -> String {
+        self.0.to_str().unwrap_or_default().to_owned()
+    }
+}
+
 /// A new request id: 64 random bits, enough to find one request in a log.
 pub(crate) fn request_id(entropy: &impl Entropy) -> HeaderValue {
     let mut bytes = [0; 8];

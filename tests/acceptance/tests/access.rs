@@ -51,6 +51,7 @@ fn property(stack: &Stack) -> Property {
             ("GET", format!("{merchant_path}/keys")),
             ("DELETE", format!("{merchant_path}/keys/{key_id}")),
             ("POST", format!("{merchant_path}/portal-tokens")),
+            ("GET", format!("/v1/audit?merchant_id={}", merchant.id)),
         ],
         own_paths: vec![
             ("GET", endpoint_path.clone()),

@@ -130,6 +130,17 @@ fn a_shop_is_set_up_and_watched_by_command() {
     let key = person.asks(&["merchants", "add-key", &merchant, "laptop", "--scopes", "read"]);
     assert_eq!(key["scopes"], json!(["read"]));
     person.asks(&["merchants", "delete-key", &merchant, &text(&key, "id")]);
+    let token = person.asks(&["merchants", "portal-token", &merchant, "--ttl", "2h"]);
+    assert!(text(&token, "token").starts_with("pbp_"), "{token}");
+    person.asks(&["merchants", "revoke-portal-token", &merchant, &text(&token, "id")]);
+    let acts = person.asks(&["audit", "--merchant", &merchant, "--limit", "3"]);
+    let actions: Vec<_> = (0..3).map(|number| text(&acts[number], "action")).collect();
+    assert_eq!(actions, ["portal_token.deleted", "portal_token.created", "key.deleted"]);
+    let acts = person.asks(&["audit", "--object", &endpoint_id, "--action", "endpoint.updated"]);
+    assert_eq!(
+        (&acts[0]["before"]["enabled"], &acts[0]["after"]["enabled"]),
+        (&json!(true), &json!(false))
+    );
     assert_eq!(person.asks(&["merchants", "keys", &merchant]), json!([]));
     person.asks(&["endpoints", "delete", &endpoint_id, "--merchant", &merchant]);
     person.asks(&["sources", "delete", &source_id]);

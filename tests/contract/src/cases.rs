@@ -1,5 +1,6 @@
 //! The cases, a file a port.
 
+pub mod audit;
 pub mod catalog;
 pub mod configuration;
 pub mod deliveries;

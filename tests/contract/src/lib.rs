@@ -16,6 +16,7 @@ pub mod cases;
 pub mod world;
 
 use postback_engine::ports::Store;
+use postback_engine::ports::audit::Audit;
 use postback_engine::ports::catalog::Catalog;
 use postback_engine::ports::history::History;
 use postback_engine::ports::idempotency::Idempotency;
@@ -24,11 +25,14 @@ use postback_engine::ports::recoveries::Recoveries;
 
 /// A store that serves the engine and the API.
 pub trait WholeStore:
-    Store + Catalog + History + Pulls + Recoveries + Idempotency + 'static
+    Store + Catalog + Audit + History + Pulls + Recoveries + Idempotency + 'static
 {
 }
 
-impl<S: Store + Catalog + History + Pulls + Recoveries + Idempotency + 'static> WholeStore for S {}
+impl<S: Store + Catalog + Audit + History + Pulls + Recoveries + Idempotency + 'static> WholeStore
+    for S
+{
+}
 
 /// Makes a test of every case. Takes an async function without arguments that answers with a store
 /// and a guard.
@@ -87,6 +91,15 @@ macro_rules! suite {
             keys_are_touched,
             portal_tokens_are_kept_until_they_end,
             lists_are_newest_first_and_paged,
+        ]);
+        $crate::suite!(@cases $fresh, audit: [
+            every_change_leaves_its_record,
+            what_is_refused_leaves_none,
+            every_field_of_a_record_survives,
+            the_first_record_of_an_id_stands,
+            records_are_newest_first_and_paged,
+            records_are_filtered,
+            a_narrow_question_finds_what_is_far_back,
         ]);
         $crate::suite!(@cases $fresh, history: [
             deliveries_are_filtered,

@@ -1,8 +1,10 @@
 //! Nouns for the cases, and short words for common calls.
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
+use postback_domain::audit::{Action, Actor, Origin, Record};
 use postback_domain::delivery::log::Attempt;
 use postback_domain::delivery::message::{Message, MessageId, Receipt};
 use postback_domain::delivery::retry::{Jitter, RetryPolicy};
@@ -13,7 +15,7 @@ use postback_domain::endpoint::{
 };
 use postback_domain::event::{Event, EventType, Plan, ProviderEventId};
 use postback_domain::ids::{
-    DeliveryId, EndpointId, EventId, KeyId, MerchantId, PortalTokenId, SourceId,
+    AuditId, DeliveryId, EndpointId, EventId, KeyId, MerchantId, PortalTokenId, SourceId,
 };
 use postback_domain::key::{ApiKey, Scope, Token};
 use postback_domain::merchant::Merchant;
@@ -253,5 +255,22 @@ pub fn portal_token(number: u128) -> PortalToken {
         digest: Token::mint(id, [9; 32]).digest(),
         created_at: NOW,
         expires_at: at(3600),
+    }
+}
+
+/// The record of some act of the operator's, each under an id of its own.
+pub fn act() -> Record {
+    static ACTS: AtomicU64 = AtomicU64::new(1);
+    Record {
+        id: AuditId::from_bits(ACTS.fetch_add(1, Ordering::Relaxed).into()),
+        at: NOW,
+        actor: Actor::Operator,
+        action: Action::EndpointUpdated,
+        merchant_id: Some(MERCHANT),
+        object: None,
+        origin: Origin::default(),
+        request_id: "req_1".to_owned(),
+        before: None,
+        after: None,
     }
 }

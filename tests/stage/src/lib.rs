@@ -24,7 +24,7 @@ use serde_json::Value;
 use tempfile::TempDir;
 
 pub use ports::{RecordingQueue, StageClock, StagePorts};
-pub use postback_contract::world::{MERCHANT, NOW, SOURCE, at, event, event_with};
+pub use postback_contract::world::{MERCHANT, NOW, SOURCE, act, at, event, event_with};
 pub use receiver::{Receiver, Reply};
 
 use postback_contract::world::{endpoint, first, merchant, secrets, source};
@@ -41,9 +41,9 @@ impl Stage {
         let directory = tempfile::tempdir().unwrap();
         let engine = Arc::new(Engine::new(StagePorts::open(directory.path()), Settings::default()));
         let stage = Self { engine, _directory: directory };
-        stage.store().create_merchant(merchant(0xa)).await.unwrap();
+        stage.store().create_merchant(merchant(0xa), act()).await.unwrap();
         for number in 1..=endpoints {
-            stage.store().create_endpoint(endpoint(number)).await.unwrap();
+            stage.store().create_endpoint(endpoint(number), act()).await.unwrap();
         }
         stage
     }
@@ -78,7 +78,7 @@ impl Stage {
         let scheme = SchemeChoice::preset(preset).unwrap();
         let source = Source { scheme, secrets: secrets(number, &[secret]), ..source(number) };
         let id = source.id;
-        self.store().create_source(source).await.unwrap();
+        self.store().create_source(source, act()).await.unwrap();
         id
     }
 
@@ -87,7 +87,7 @@ impl Stage {
         let retry_policy = Some(RetryPolicy::from_secs(&[]).unwrap());
         let endpoint = postback_domain::endpoint::Endpoint { retry_policy, ..endpoint(number) };
         let id = endpoint.id;
-        self.store().create_endpoint(endpoint).await.unwrap();
+        self.store().create_endpoint(endpoint, act()).await.unwrap();
         id
     }
 

@@ -2,6 +2,7 @@
 //! written together with what it limits.
 
 use aws_sdk_dynamodb::types::AttributeValue;
+use postback_domain::audit::Record;
 use postback_domain::endpoint::{
     AttemptTimeout, Destinations, Endpoint, EndpointUrl, ExtraHeader, Kind, OffReason, Switch,
 };
@@ -38,8 +39,8 @@ const SECRETS: &str = "secrets";
 /// Absent in rows of before.
 const SECRET_TERMS: &str = "secret_terms";
 
-pub(super) async fn create(table: &Table, endpoint: &Endpoint) -> Written {
-    let mut together = Together::on(table);
+pub(super) async fn create(table: &Table, endpoint: &Endpoint, record: &Record) -> Written {
+    let mut together = Together::on(table, record);
     together.create(endpoint);
     together.update(
         place(endpoint.merchant_id),
@@ -55,12 +56,17 @@ pub(super) async fn create(table: &Table, endpoint: &Endpoint) -> Written {
     together.commit().await
 }
 
-pub(super) async fn delete(table: &Table, merchant: MerchantId, id: EndpointId) -> Written {
+pub(super) async fn delete(
+    table: &Table,
+    merchant: MerchantId,
+    id: EndpointId,
+    record: &Record,
+) -> Written {
     let (owner, created) = owner(table, id).await?;
     if owner != merchant {
         return Err(CatalogError::NotFound);
     }
-    let mut together = Together::on(table);
+    let mut together = Together::on(table, record);
     together.delete_owned(place(id), merchant);
     together.delete(List::endpoints_of(merchant).entry(created, id));
     together.update(

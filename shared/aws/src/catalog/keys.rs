@@ -1,5 +1,6 @@
 //! API keys as rows; of the key itself only the digest.
 
+use postback_domain::audit::Record;
 use postback_domain::ids::{KeyId, MerchantId};
 use postback_domain::key::{ApiKey, Scope, TokenDigest};
 use postback_domain::time::Timestamp;
@@ -20,8 +21,8 @@ const LAST_USED: &str = "last_used";
 /// Not `expires`, which has DynamoDB remove the row: the key stays in its lists until it is deleted.
 const EXPIRES_AT: &str = "expires_at";
 
-pub(super) async fn create(table: &Table, key: &ApiKey) -> Written {
-    let mut together = Together::on(table);
+pub(super) async fn create(table: &Table, key: &ApiKey, record: &Record) -> Written {
+    let mut together = Together::on(table, record);
     together.check_there(place(key.merchant_id));
     together.create(key);
     together.put(List::keys_of(key.merchant_id).entry(key.created_at, key.id));
@@ -35,12 +36,17 @@ pub(super) async fn touch(table: &Table, id: KeyId, at: Timestamp) -> Result<(),
     update_if(table, &place(id), "SET #last_used = :at", there, values).await.map(drop)
 }
 
-pub(super) async fn delete(table: &Table, merchant: MerchantId, id: KeyId) -> Written {
+pub(super) async fn delete(
+    table: &Table,
+    merchant: MerchantId,
+    id: KeyId,
+    record: &Record,
+) -> Written {
     let (owner, created) = owner(table, id).await?;
     if owner != merchant {
         return Err(CatalogError::NotFound);
     }
-    let mut together = Together::on(table);
+    let mut together = Together::on(table, record);
     together.delete_owned(place(id), merchant);
     together.delete(List::keys_of(merchant).entry(created, id));
     together.commit().await

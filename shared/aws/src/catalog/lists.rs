@@ -4,6 +4,7 @@
 use std::collections::HashMap;
 use std::fmt::Display;
 
+use postback_domain::audit::Object;
 use postback_domain::ids::MerchantId;
 use postback_domain::time::Timestamp;
 use postback_engine::ports::Unavailable;
@@ -44,6 +45,23 @@ impl List {
         Self(format!("list#endpoints#{merchant}"))
     }
 
+    pub(super) fn audit() -> Self {
+        Self("list#audit".to_owned())
+    }
+
+    pub(super) fn audit_of_merchant(merchant: MerchantId) -> Self {
+        Self(format!("list#audit#{merchant}"))
+    }
+
+    pub(super) fn audit_of_object(object: Object) -> Self {
+        Self(format!("list#audit#of#{object}"))
+    }
+
+    /// Its partition key.
+    pub(super) fn name(&self) -> &str {
+        &self.0
+    }
+
     /// Where a noun is listed.
     pub(super) fn entry(&self, created: Timestamp, id: impl Display) -> Key {
         Key { pk: self.0.clone(), sk: keys::order_with(created, &id.to_string()) }
@@ -79,12 +97,12 @@ pub(super) async fn all<N: Noun>(table: &Table, list: List) -> Result<Vec<N>, Un
 }
 
 /// A cursor is the place of the last entry seen, written so that it needs no quoting in a URL.
-fn cursor_of(order: &str) -> Cursor {
+pub(super) fn cursor_of(order: &str) -> Cursor {
     Cursor(order.replace('#', "."))
 }
 
 /// The place that a cursor names, if it is one of a list of this kind.
-fn order_of<N: Noun>(cursor: &Cursor) -> Option<String> {
+pub(super) fn order_of<N: Noun>(cursor: &Cursor) -> Option<String> {
     let (created, id) = cursor.0.split_once('.')?;
     let id: N::Id = id.parse().ok()?;
     let order = keys::order_with(keys::time_of(created)?, &id.to_string());
@@ -140,7 +158,10 @@ async fn entries(
 }
 
 /// The nouns of these entries, in their order. One that was deleted since is left out.
-async fn nouns<N: Noun>(table: &Table, orders: &[String]) -> Result<Vec<N>, Unavailable> {
+pub(super) async fn nouns<N: Noun>(
+    table: &Table,
+    orders: &[String],
+) -> Result<Vec<N>, Unavailable> {
     let ids: Vec<N::Id> = orders.iter().map(|order| id_of(order)).collect::<Result<_, _>>()?;
     let rows = table.get_all(ids.iter().map(place).collect()).await?;
     let rows: HashMap<String, Item> = rows.into_iter().filter_map(by_key).collect();

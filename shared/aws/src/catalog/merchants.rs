@@ -1,5 +1,6 @@
 //! Merchants as rows, and their external ids beside them.
 
+use postback_domain::audit::Record;
 use postback_domain::ids::MerchantId;
 use postback_domain::merchant::Merchant;
 use postback_domain::text::Label;
@@ -19,8 +20,8 @@ use crate::table::{Key, Table};
 const NAME: &str = "name";
 const EXTERNAL_ID: &str = "external_id";
 
-pub(super) async fn create(table: &Table, merchant: &Merchant) -> Written {
-    let mut together = Together::on(table);
+pub(super) async fn create(table: &Table, merchant: &Merchant, record: &Record) -> Written {
+    let mut together = Together::on(table, record);
     together.create(merchant);
     if let Some(external_id) = &merchant.external_id {
         put_external_id(&mut together, external_id, merchant.id);
@@ -29,10 +30,10 @@ pub(super) async fn create(table: &Table, merchant: &Merchant) -> Written {
     together.commit().await
 }
 
-pub(super) async fn replace(table: &Table, merchant: &Merchant) -> Written {
+pub(super) async fn replace(table: &Table, merchant: &Merchant, record: &Record) -> Written {
     let before: Option<Merchant> = read(table, merchant.id).await?;
     let before = before.ok_or(CatalogError::NotFound)?;
-    let mut together = Together::on(table);
+    let mut together = Together::on(table, record);
     if before.external_id != merchant.external_id {
         // Whose the old one is holds as long as the revision does, which is this transaction's
         // condition.

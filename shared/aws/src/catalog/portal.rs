@@ -1,6 +1,7 @@
 //! Portal tokens as rows; of the token itself only the digest. In no list, and removed by the table
 //! some time after they have expired.
 
+use postback_domain::audit::Record;
 use postback_domain::ids::{MerchantId, PortalTokenId};
 use postback_domain::key::TokenDigest;
 use postback_domain::portal::PortalToken;
@@ -15,15 +16,20 @@ const DIGEST: &str = "digest";
 /// To the millisecond, which is when it ends; [`EXPIRES`] is when the row may go.
 const EXPIRES_AT: &str = "expires_at";
 
-pub(super) async fn create(table: &Table, token: &PortalToken) -> Written {
-    let mut together = Together::on(table);
+pub(super) async fn create(table: &Table, token: &PortalToken, record: &Record) -> Written {
+    let mut together = Together::on(table, record);
     together.check_there(place(token.merchant_id));
     together.create(token);
     together.commit().await
 }
 
-pub(super) async fn delete(table: &Table, merchant: MerchantId, id: PortalTokenId) -> Written {
-    let mut together = Together::on(table);
+pub(super) async fn delete(
+    table: &Table,
+    merchant: MerchantId,
+    id: PortalTokenId,
+    record: &Record,
+) -> Written {
+    let mut together = Together::on(table, record);
     together.delete_owned(place(id), merchant);
     together.commit().await
 }

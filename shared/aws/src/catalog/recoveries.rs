@@ -1,6 +1,7 @@
 //! Orders to be sent again what was missed, as rows. Those that go on are in a list; the row and its
 //! entry there are written together, so none goes on unseen.
 
+use postback_domain::audit::Record;
 use postback_domain::ids::RecoveryId;
 use postback_domain::recovery::Recovery;
 use postback_domain::time::Timestamp;
@@ -19,8 +20,8 @@ const RECORD: &str = "record";
 /// While it goes on.
 const RUNNING: &str = "running";
 
-pub(crate) async fn create(table: &Table, recovery: &Recovery) -> Written {
-    let mut together = Together::on(table);
+pub(crate) async fn create(table: &Table, recovery: &Recovery, record: &Record) -> Written {
+    let mut together = Together::on(table, record);
     together.create(recovery);
     together.put(List::recoveries().entry(recovery.created_at, recovery.id));
     together.commit().await
@@ -46,13 +47,15 @@ pub(crate) async fn hold(
 }
 
 /// Replaces the record of an order that goes on, under the hold that ends at `held`, or whoever has
-/// it. One that has ended with it leaves the list, and may be removed at `expires`.
+/// it. One that has ended with it leaves the list, and may be removed at `expires`. There is a
+/// record of it if somebody asked for it.
 pub(crate) async fn keep(
     table: &Table,
     recovery: &Recovery,
     held: Option<Timestamp>,
     next: Option<Timestamp>,
     expires: Timestamp,
+    record: Option<&Record>,
 ) -> Result<bool, Unavailable> {
     let mut values = vec![(":record", json(recovery))];
     let mut expression = "SET #record = :record".to_owned();
@@ -77,7 +80,8 @@ pub(crate) async fn keep(
         }
         None => "attribute_exists(#running)",
     };
-    let mut together = Together::on(table);
+    let mut together =
+        record.map_or_else(|| Together::by_itself(table), |it| Together::on(table, it));
     together.update(place(recovery.id), &expression, (condition, Refusal::Stale), values);
     if !recovery.is_running() {
         together.delete(List::recoveries().entry(recovery.created_at, recovery.id));

@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use aws_sdk_dynamodb::types::AttributeValue;
+use postback_domain::audit::Record;
 use postback_domain::ids::{MerchantId, SecretId, SourceId};
 use postback_domain::rotation::{Owner, Terms};
 use postback_domain::source::{SchemeChoice, Source, Tolerance};
@@ -39,8 +40,8 @@ const USES_KEPT: Duration = Duration::from_secs(400 * 24 * 3600);
 /// How [`Tolerance::Unchecked`] is kept.
 const UNCHECKED: i64 = -1;
 
-pub(super) async fn create(table: &Table, source: &Source) -> Written {
-    let mut together = Together::on(table);
+pub(super) async fn create(table: &Table, source: &Source, record: &Record) -> Written {
+    let mut together = Together::on(table, record);
     together.check_there(place(source.merchant_id));
     together.create(source);
     for list in lists_of(source.merchant_id) {
@@ -49,9 +50,9 @@ pub(super) async fn create(table: &Table, source: &Source) -> Written {
     together.commit().await
 }
 
-pub(super) async fn delete(table: &Table, id: SourceId) -> Written {
+pub(super) async fn delete(table: &Table, id: SourceId, record: &Record) -> Written {
     let (merchant, created) = owner(table, id).await?;
-    let mut together = Together::on(table);
+    let mut together = Together::on(table, record);
     together.delete_owned(place(id), merchant);
     together.delete(uses(id));
     for list in lists_of(merchant) {

@@ -18,13 +18,14 @@ use aws_sdk_dynamodb::operation::update_item::UpdateItemError;
 use aws_sdk_dynamodb::types::{
     AttributeValue, CancellationReason, ConditionCheck, Delete, Put, TransactWriteItem, Update,
 };
+use postback_domain::audit::Record;
 use postback_domain::ids::MerchantId;
 use postback_engine::ports::Unavailable;
 use postback_engine::ports::catalog::CatalogError;
 use tokio::time::sleep;
 
-use super::Written;
 use super::noun::{Noun, Replaceable, place};
+use super::{Written, audit};
 use crate::item::{Item, number, text};
 use crate::table::{Key, Table, unavailable};
 
@@ -46,10 +47,11 @@ pub(super) enum Refusal {
     IdTaken,
 }
 
-/// Writes that are made together.
+/// Writes that are made together, with the record of the act that they are, if they are one.
 #[derive(Debug)]
 pub(super) struct Together<'a> {
     table: &'a Table,
+    record: Option<&'a Record>,
     writes: Vec<Write>,
 }
 
@@ -72,20 +74,31 @@ enum Deed {
 }
 
 /// Replaces the revision before the noun's, and touches nothing else of its row.
-pub(super) async fn replace<N: Replaceable>(table: &Table, noun: &N) -> Written {
-    let mut together = Together::on(table);
+pub(super) async fn replace<N: Replaceable>(table: &Table, noun: &N, record: &Record) -> Written {
+    let mut together = Together::on(table, record);
     together.replace(noun);
     together.commit().await
 }
 
 impl<'a> Together<'a> {
-    pub(super) fn on(table: &'a Table) -> Self {
-        Self { table, writes: Vec::new() }
+    pub(super) fn on(table: &'a Table, record: &'a Record) -> Self {
+        Self { table, record: Some(record), writes: Vec::new() }
+    }
+
+    /// What is done by itself, at nobody's word.
+    pub(super) fn by_itself(table: &'a Table) -> Self {
+        Self { table, record: None, writes: Vec::new() }
     }
 
     /// Writes a row whatever there was.
     pub(super) fn put(&mut self, key: Key) {
-        let row = key.to_item();
+        self.put_with(key, Item::new());
+    }
+
+    /// Writes a row that has more than its key.
+    pub(super) fn put_with(&mut self, key: Key, attributes: Item) {
+        let mut row = key.to_item();
+        row.extend(attributes);
         self.add(key, Deed::Put(row), None, Item::new());
     }
 
@@ -153,8 +166,11 @@ impl<'a> Together<'a> {
         self.add(place(noun.id()), Deed::Update(expression), Some(unchanged), values);
     }
 
-    /// Makes the writes.
-    pub(super) async fn commit(self) -> Written {
+    /// Makes the writes. The record comes last, so that a refusal is told of what was asked for.
+    pub(super) async fn commit(mut self) -> Written {
+        if let Some(record) = self.record {
+            audit::add(&mut self, record);
+        }
         let keys: Vec<&Key> = self.writes.iter().map(|write| &write.key).collect();
         let mut waits = waits(&keys);
         let requests = self.writes.iter().map(|write| write.request(&self.table.name));

@@ -2,12 +2,14 @@
 
 use std::fmt;
 use std::marker::PhantomData;
+use std::net::IpAddr;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD as BASE64;
 use bytes::Bytes;
 use http::header::COOKIE;
 use http::{HeaderMap, HeaderName, HeaderValue, Method, Request, Uri};
+use postback_domain::audit::ClientAddress;
 use serde::de::{Deserialize, Deserializer, MapAccess, Visitor};
 
 use super::{Format, GatewayError};
@@ -53,6 +55,10 @@ pub struct GatewayRequest {
 struct RequestContext {
     #[serde(default)]
     stage: Option<String>,
+    /// Of 1.0.
+    #[serde(default)]
+    identity: Option<Sender>,
+    /// Of 2.0.
     #[serde(default)]
     http: Option<HttpContext>,
 }
@@ -61,6 +67,16 @@ struct RequestContext {
 struct HttpContext {
     #[serde(default)]
     method: Option<String>,
+    #[serde(flatten)]
+    sender: Sender,
+}
+
+/// Who opened the connection to the gateway.
+#[derive(serde::Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct Sender {
+    #[serde(default)]
+    source_ip: Option<String>,
 }
 
 impl GatewayRequest {
@@ -68,11 +84,12 @@ impl GatewayRequest {
         if self.version.as_deref() == Some("2.0") { Format::V2 } else { Format::V1 }
     }
 
-    /// The request, with the exact bytes of its body.
+    /// The request, with the exact bytes of its body and the [`ClientAddress`] that the gateway saw.
     pub(super) fn into_http(self) -> Result<Request<Bytes>, GatewayError> {
         let method = self.method().ok_or(GatewayError::NotARequest("method"))?;
         let uri = self.uri().ok_or(GatewayError::NotARequest("path"))?;
         let headers = self.header_map();
+        let sender = self.sender();
         let body = match self.body {
             Some(text) if self.is_base64_encoded => {
                 BASE64.decode(text).map_err(|_| GatewayError::Body)?.into()
@@ -84,7 +101,20 @@ impl GatewayRequest {
         *request.method_mut() = method;
         *request.uri_mut() = uri;
         *request.headers_mut() = headers;
+        if let Some(sender) = sender {
+            request.extensions_mut().insert(sender);
+        }
         Ok(request)
+    }
+
+    /// What headers say of it anybody can write.
+    fn sender(&self) -> Option<ClientAddress> {
+        let context = self.request_context.as_ref()?;
+        let sender = match self.format() {
+            Format::V1 => context.identity.as_ref()?,
+            Format::V2 => &context.http.as_ref()?.sender,
+        };
+        sender.source_ip.as_deref()?.parse::<IpAddr>().ok().map(ClientAddress)
     }
 
     fn method(&self) -> Option<Method> {

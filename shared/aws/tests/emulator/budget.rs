@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
 use bytes::Bytes;
-use postback_contract::world::{MERCHANT, endpoint, event_with, merchant, source};
+use postback_contract::world::{MERCHANT, act, endpoint, event_with, merchant, source};
 use postback_domain::event::Event;
 use postback_domain::merchant::Merchant;
 use postback_engine::Engine;
@@ -22,9 +22,9 @@ const EVENTS: usize = 10;
 async fn warm_worker(stage: &Stage) -> Engine<Worker> {
     let engine = stage.engine();
     let store = &engine.ports().store;
-    store.create_merchant(Merchant { id: MERCHANT, ..merchant(0) }).await.unwrap();
-    store.create_source(source(5)).await.unwrap();
-    store.create_endpoint(endpoint(1)).await.unwrap();
+    store.create_merchant(Merchant { id: MERCHANT, ..merchant(0) }, act()).await.unwrap();
+    store.create_source(source(5), act()).await.unwrap();
+    store.create_endpoint(endpoint(1), act()).await.unwrap();
     work(&engine, &payment(0)).await;
     stage.wire.reset();
     engine

@@ -5,7 +5,7 @@
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
-use postback_contract::world::{MERCHANT, endpoint, event, merchant};
+use postback_contract::world::{MERCHANT, act, endpoint, event, merchant};
 use postback_domain::delivery::message::{MessageId, Receipt};
 use postback_domain::delivery::{FailedReason, Progress, State};
 use postback_domain::event::Event;
@@ -26,9 +26,9 @@ const REQUESTS_MAX: usize = 10;
 async fn stage() -> Stage {
     let stage = Stage::new().await;
     let store = stage.store();
-    store.create_merchant(Merchant { id: MERCHANT, ..merchant(0) }).await.unwrap();
-    store.create_endpoint(endpoint(1)).await.unwrap();
-    store.create_endpoint(endpoint(2)).await.unwrap();
+    store.create_merchant(Merchant { id: MERCHANT, ..merchant(0) }, act()).await.unwrap();
+    store.create_endpoint(endpoint(1), act()).await.unwrap();
+    store.create_endpoint(endpoint(2), act()).await.unwrap();
     stage
 }
 
@@ -96,8 +96,8 @@ async fn a_lost_answer_to_the_last_record_does_not_hide_the_failure() {
     let policy = postback_domain::delivery::retry::RetryPolicy::from_secs(&[1.0]).unwrap();
     let mut one = endpoint(1);
     (one.retry_policy, one.revision) = (Some(policy), 2);
-    stage.store().replace_endpoint(one).await.unwrap();
-    stage.store().delete_endpoint(MERCHANT, endpoint(2).id).await.unwrap();
+    stage.store().replace_endpoint(one, act()).await.unwrap();
+    stage.store().delete_endpoint(MERCHANT, endpoint(2).id, act()).await.unwrap();
 
     let engine = stage.engine();
     engine.ports().sender.failures_left.store(2, Ordering::SeqCst);

@@ -4,7 +4,7 @@
 use std::sync::Arc;
 
 use postback_aws::gateway::{self, GatewayRequest};
-use postback_contract::world::{MERCHANT, first, merchant};
+use postback_contract::world::{MERCHANT, act, first, merchant};
 use postback_domain::endpoint::Destinations;
 use postback_domain::key::TokenDigest;
 use postback_domain::merchant::Merchant;
@@ -57,7 +57,7 @@ async fn a_function_that_dies_anywhere_leaves_no_second_endpoint() {
             let name = format!("died after {passes}, {loses_answer}");
             let stage = Stage::new().await;
             let store = stage.store();
-            store.create_merchant(Merchant { id: MERCHANT, ..merchant(0) }).await.unwrap();
+            store.create_merchant(Merchant { id: MERCHANT, ..merchant(0) }, act()).await.unwrap();
 
             stage.wire.die_after(passes, loses_answer);
             let lived = tokio::select! {
@@ -96,7 +96,7 @@ async fn a_lost_answer_is_asked_for_again_and_found_to_be_ours() {
     ] {
         let stage = Stage::new().await;
         let merchant = Merchant { id: MERCHANT, ..merchant(0) };
-        stage.store().create_merchant(merchant).await.unwrap();
+        stage.store().create_merchant(merchant, act()).await.unwrap();
         stage.wire.reset();
         stage.wire.lose_answer_of(operation, 1);
         let answer = post(stage.patient_engine()).await;

@@ -3,7 +3,7 @@
 
 use std::sync::atomic::Ordering;
 
-use postback_contract::world::{MERCHANT, endpoint, event, first, merchant};
+use postback_contract::world::{MERCHANT, act, endpoint, event, first, merchant};
 use postback_domain::delivery::State;
 use postback_domain::delivery::message::{MessageId, Receipt};
 use postback_domain::delivery::retry::RetryPolicy;
@@ -23,8 +23,8 @@ async fn a_purged_queue_is_filled_again_by_one_sweep() {
     let stage = Stage::new().await;
     let engine = std::sync::Arc::new(stage.patient_engine());
     let store = &engine.ports().store;
-    store.create_merchant(Merchant { id: MERCHANT, ..merchant(0) }).await.unwrap();
-    store.create_endpoint(endpoint(1)).await.unwrap();
+    store.create_merchant(Merchant { id: MERCHANT, ..merchant(0) }, act()).await.unwrap();
+    store.create_endpoint(endpoint(1), act()).await.unwrap();
     let filling = (0..16).map(|part| {
         let engine = std::sync::Arc::clone(&engine);
         tokio::spawn(async move {
@@ -63,10 +63,10 @@ async fn a_failure_that_no_message_has_come_for_is_swept_until_one_bounces() {
     let stage = Stage::new().await;
     let engine = stage.engine();
     let store = &engine.ports().store;
-    store.create_merchant(Merchant { id: MERCHANT, ..merchant(0) }).await.unwrap();
+    store.create_merchant(Merchant { id: MERCHANT, ..merchant(0) }, act()).await.unwrap();
     let policy = RetryPolicy::from_secs(&[]).unwrap();
     let one_try = Endpoint { retry_policy: Some(policy), ..endpoint(1) };
-    store.create_endpoint(one_try).await.unwrap();
+    store.create_endpoint(one_try, act()).await.unwrap();
     engine.ports().sender.failures_left.store(1, Ordering::SeqCst);
     let event = event("e");
     let taken = engine.take_in(&event, FirstTries::Mine).await.unwrap();

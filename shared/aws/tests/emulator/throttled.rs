@@ -2,7 +2,7 @@
 
 use std::sync::atomic::Ordering;
 
-use postback_contract::world::{MERCHANT, endpoint, event, merchant, source};
+use postback_contract::world::{MERCHANT, act, endpoint, event, merchant, source};
 use postback_domain::delivery::State;
 use postback_domain::merchant::Merchant;
 use postback_engine::ports::catalog::Catalog as _;
@@ -17,10 +17,10 @@ async fn a_throttling_table_changes_nothing_but_the_time_it_takes() {
     stage.wire.throttle_what_is_new();
     let engine = stage.patient_engine();
     let store = &engine.ports().store;
-    store.create_merchant(Merchant { id: MERCHANT, ..merchant(0) }).await.unwrap();
-    store.create_source(source(5)).await.unwrap();
-    store.create_endpoint(endpoint(1)).await.unwrap();
-    store.create_endpoint(endpoint(2)).await.unwrap();
+    store.create_merchant(Merchant { id: MERCHANT, ..merchant(0) }, act()).await.unwrap();
+    store.create_source(source(5), act()).await.unwrap();
+    store.create_endpoint(endpoint(1), act()).await.unwrap();
+    store.create_endpoint(endpoint(2), act()).await.unwrap();
 
     // One is taken at once, one fails first, one is left to the sweep.
     engine.ports().sender.failures_left.store(1, Ordering::SeqCst);

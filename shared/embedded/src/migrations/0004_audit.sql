@@ -22,7 +22,8 @@ CREATE INDEX audit_by_object ON audit (object_id, seq) WHERE object_id IS NOT NU
 -- For people with a shell.
 CREATE VIEW audit_readable AS
 SELECT strftime('%Y-%m-%dT%H:%M:%fZ', at / 1000.0, 'unixepoch') AS at, actor, action, object_id,
-       'mch_' || lower(hex(merchant_id)) AS merchant_id, ip, before, after
+       iif(merchant_id IS NULL, NULL, 'mch_' || lower(hex(merchant_id))) AS merchant_id, ip, before,
+       after
 FROM audit ORDER BY seq DESC;
 
 -- Of a token only the digest. Removed once they have expired, when another is minted.

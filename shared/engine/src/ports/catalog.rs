@@ -4,6 +4,7 @@
 
 use std::future::Future;
 
+use postback_domain::audit::Record;
 use postback_domain::endpoint::Endpoint;
 use postback_domain::ids::{EndpointId, KeyId, MerchantId, PortalTokenId, SecretId, SourceId};
 use postback_domain::key::ApiKey;
@@ -46,11 +47,18 @@ pub enum CatalogError {
 
 type Written = Result<(), CatalogError>;
 
-/// Merchants, keys, portal tokens, sources and endpoints, as the API writes them. Writers see their own writes at
-/// once; other workers within a minute.
+/// Merchants, keys, portal tokens, sources and endpoints, as the API writes them. Writers see their
+/// own writes at once; other workers within a minute.
+///
+/// Every write takes the record of the act that it is. Both are written as one, or neither: what
+/// was refused leaves no record, and nothing is changed without one.
 pub trait Catalog: Send + Sync {
     /// Adds a merchant.
-    fn create_merchant(&self, merchant: Merchant) -> impl Future<Output = Written> + Send;
+    fn create_merchant(
+        &self,
+        merchant: Merchant,
+        record: Record,
+    ) -> impl Future<Output = Written> + Send;
     /// A merchant as kept now.
     fn read_merchant(
         &self,
@@ -62,10 +70,14 @@ pub trait Catalog: Send + Sync {
         page: PageRequest,
     ) -> impl Future<Output = Result<Page<Merchant>, Unavailable>> + Send;
     /// Replaces the revision before `merchant.revision`.
-    fn replace_merchant(&self, merchant: Merchant) -> impl Future<Output = Written> + Send;
+    fn replace_merchant(
+        &self,
+        merchant: Merchant,
+        record: Record,
+    ) -> impl Future<Output = Written> + Send;
 
     /// Adds a key; `NotFound` if its merchant is not there.
-    fn create_key(&self, key: ApiKey) -> impl Future<Output = Written> + Send;
+    fn create_key(&self, key: ApiKey, record: Record) -> impl Future<Output = Written> + Send;
     /// A key as kept now.
     fn read_key(
         &self,
@@ -84,11 +96,20 @@ pub trait Catalog: Send + Sync {
         at: Timestamp,
     ) -> impl Future<Output = Result<(), Unavailable>> + Send;
     /// Removes a key of this merchant; from then on it opens nothing.
-    fn delete_key(&self, merchant: MerchantId, id: KeyId) -> impl Future<Output = Written> + Send;
+    fn delete_key(
+        &self,
+        merchant: MerchantId,
+        id: KeyId,
+        record: Record,
+    ) -> impl Future<Output = Written> + Send;
 
     /// Adds a portal token; `NotFound` if its merchant is not there. What has expired by the time
     /// that it was minted at may be removed.
-    fn create_portal_token(&self, token: PortalToken) -> impl Future<Output = Written> + Send;
+    fn create_portal_token(
+        &self,
+        token: PortalToken,
+        record: Record,
+    ) -> impl Future<Output = Written> + Send;
     /// A portal token as kept now. One that has expired may be gone, or not.
     fn read_portal_token(
         &self,
@@ -99,10 +120,12 @@ pub trait Catalog: Send + Sync {
         &self,
         merchant: MerchantId,
         id: PortalTokenId,
+        record: Record,
     ) -> impl Future<Output = Written> + Send;
 
     /// Adds a source; `NotFound` if its merchant is not there.
-    fn create_source(&self, source: Source) -> impl Future<Output = Written> + Send;
+    fn create_source(&self, source: Source, record: Record)
+    -> impl Future<Output = Written> + Send;
     /// A source as kept now.
     fn read_source(
         &self,
@@ -121,12 +144,20 @@ pub trait Catalog: Send + Sync {
         page: PageRequest,
     ) -> impl Future<Output = Result<Page<Source>, Unavailable>> + Send;
     /// Replaces the revision before `source.revision`.
-    fn replace_source(&self, source: Source) -> impl Future<Output = Written> + Send;
+    fn replace_source(
+        &self,
+        source: Source,
+        record: Record,
+    ) -> impl Future<Output = Written> + Send;
     /// Removes a source; its URL answers 404 from then on. Its events stay.
-    fn delete_source(&self, id: SourceId) -> impl Future<Output = Written> + Send;
+    fn delete_source(&self, id: SourceId, record: Record) -> impl Future<Output = Written> + Send;
 
     /// Adds an endpoint; `NotFound` if its merchant is not there.
-    fn create_endpoint(&self, endpoint: Endpoint) -> impl Future<Output = Written> + Send;
+    fn create_endpoint(
+        &self,
+        endpoint: Endpoint,
+        record: Record,
+    ) -> impl Future<Output = Written> + Send;
     /// An endpoint of this merchant as kept now.
     fn read_endpoint(
         &self,
@@ -140,11 +171,16 @@ pub trait Catalog: Send + Sync {
         page: PageRequest,
     ) -> impl Future<Output = Result<Page<Endpoint>, Unavailable>> + Send;
     /// Replaces the revision before `endpoint.revision`.
-    fn replace_endpoint(&self, endpoint: Endpoint) -> impl Future<Output = Written> + Send;
+    fn replace_endpoint(
+        &self,
+        endpoint: Endpoint,
+        record: Record,
+    ) -> impl Future<Output = Written> + Send;
     /// Removes an endpoint of this merchant. What is still owed to it ends as FAILED.
     fn delete_endpoint(
         &self,
         merchant: MerchantId,
         id: EndpointId,
+        record: Record,
     ) -> impl Future<Output = Written> + Send;
 }

@@ -2,6 +2,7 @@
 
 use std::future::Future;
 
+use postback_domain::audit::Record;
 use postback_domain::delivery::Delivery;
 use postback_domain::delivery::message::Message;
 use postback_domain::ids::{EndpointId, MerchantId, RecoveryId};
@@ -16,10 +17,11 @@ use super::history::{Page, PageRequest};
 /// Orders and how far they have come. Whoever goes on with one holds it meanwhile. A hold is for
 /// economy: two who go on with one order at once do the same work, and nothing is sent twice.
 pub trait Recoveries: Send + Sync {
-    /// Keeps a new order; `IdTaken` if there is one with its id.
+    /// Keeps a new order and the record of it, or neither; `IdTaken` if there is one with its id.
     fn create_recovery(
         &self,
         recovery: Recovery,
+        record: Record,
     ) -> impl Future<Output = Result<(), CatalogError>> + Send;
 
     /// An order as kept now.
@@ -51,11 +53,13 @@ pub trait Recoveries: Send + Sync {
         next: Option<Timestamp>,
     ) -> impl Future<Output = Result<bool, Unavailable>> + Send;
 
-    /// Stops an order that goes on, held or not, and answers with what it is then.
+    /// Stops an order that goes on, held or not, and answers with what it is then. The record is
+    /// kept if it was stopped by this.
     fn cancel_recovery(
         &self,
         id: RecoveryId,
         now: Timestamp,
+        record: Record,
     ) -> impl Future<Output = Result<Option<Recovery>, Unavailable>> + Send;
 
     /// NOT_APPLY rows of events for a merchant that was not known and that the platform calls so,

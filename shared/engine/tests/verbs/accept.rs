@@ -11,7 +11,7 @@ use postback_engine::ports::catalog::Catalog;
 use postback_engine::take_in::FirstTries;
 use postback_verify::{Config, Secret, Signed, UnixTime, preset};
 
-use crate::world::{Fault, SOURCE, Step, World};
+use crate::world::{Fault, SOURCE, Step, World, act};
 
 const SECRET: &str = "whsec_the_one_the_provider_signs_with";
 
@@ -28,7 +28,7 @@ async fn source(world: &World, secrets: &[&str]) -> Source {
         created_at: world.now(),
         revision: 1,
     };
-    world.embedded.create_source(source.clone()).await.expect("a fresh store");
+    world.embedded.create_source(source.clone(), act()).await.expect("a fresh store");
     source
 }
 
@@ -145,7 +145,7 @@ async fn an_expired_secret_is_good_for_nothing() {
     let mut with_end = source(&world, &[SECRET, "whsec_old"]).await;
     with_end.secrets[1].expires_at = Some(world.now().plus(Duration::from_secs(60)));
     with_end.revision = 2;
-    world.embedded.replace_source(with_end.clone()).await.unwrap();
+    world.embedded.replace_source(with_end.clone(), act()).await.unwrap();
     let accepted = accept(&world, &signed(&world, "whsec_old")).await.unwrap();
     assert_eq!(accepted.secrets, [with_end.secrets[1].id]);
     world.advance_secs(60);
@@ -190,7 +190,7 @@ async fn a_rotated_secret_does_not_wait_for_the_cache() {
 
     let secrets = set(2, world.now(), &["whsec_old", SECRET]);
     let rotated = Source { secrets, revision: 2, ..before };
-    world.embedded.replace_source(rotated).await.unwrap();
+    world.embedded.replace_source(rotated, act()).await.unwrap();
 
     accept(&world, &request).await.unwrap();
     check_refused(&world, "a forger", &signed(&world, "whsec_forged")).await;
@@ -201,7 +201,7 @@ async fn a_source_deleted_since_it_was_cached_verifies_nothing_new() {
     let world = World::new().await;
     let before = source(&world, &[SECRET]).await;
     world.store().keep_stale(before);
-    world.embedded.delete_source(SOURCE).await.unwrap();
+    world.embedded.delete_source(SOURCE, act()).await.unwrap();
     let refused = accept(&world, &signed(&world, "whsec_another")).await.unwrap_err();
     assert!(matches!(refused, AcceptError::UnknownSource), "{refused:?}");
 }

@@ -9,7 +9,7 @@ use postback_domain::time::Timestamp;
 use postback_engine::ports::history::{DeliveryFilter, History as _, PageRequest};
 use postback_engine::ports::recoveries::Recoveries as _;
 
-use crate::world::{Fault, Step, World, policy};
+use crate::world::{Fault, Step, World, act, policy};
 
 const ID: RecoveryId = RecoveryId::from_bits(1);
 
@@ -41,7 +41,7 @@ async fn order(world: &World, per_second: u32) {
         standing: Standing::Running { place: 0, cursor: None, next_due_at: now },
         counts: Counts::default(),
     };
-    world.store().create_recovery(recovery).await.expect("a fresh id");
+    world.store().create_recovery(recovery, act()).await.expect("a fresh id");
 }
 
 async fn read(world: &World) -> Recovery {

@@ -35,7 +35,7 @@ use tokio::task::JoinHandle;
 
 pub(crate) use queue::{RecordingQueue, Sent};
 pub(crate) use sender::ScriptedSender;
-pub(crate) use setup::{SOURCE, policy};
+pub(crate) use setup::{SOURCE, act, policy};
 pub(crate) use stage::{ManualClock, ScriptedEntropy, Stage, Witness};
 pub(crate) use store::{Fault, FaultyStore, Step};
 

@@ -1,5 +1,6 @@
 //! PATCH: read, change, replace what was read. Two writers cannot undo each other: the one who
-//! comes second reads again and applies its change to what the first one wrote.
+//! comes second reads again and applies its change to what the first one wrote. What was changed is
+//! recorded with the change, so whoever replaces is told what there was before.
 
 use std::future::Future;
 
@@ -18,7 +19,9 @@ pub(crate) struct Changed<T> {
     pub(crate) after: T,
 }
 
-/// Changes a noun that `read` finds by what `apply` makes of it. `apply` counts the revision.
+/// Changes a noun that `read` finds by what `apply` makes of it. `apply` counts the revision;
+/// `replace` is given the noun before and after. Where `apply` leaves it as it is, nothing is
+/// written: the change was made before.
 ///
 /// # Errors
 /// When it is not there, when `apply` refuses, when others kept winning, or when the store is
@@ -27,10 +30,10 @@ pub(crate) async fn change<T, R, W>(
     what: &'static str,
     read: impl Fn() -> R,
     apply: impl Fn(&mut T) -> Result<(), Problem>,
-    replace: impl Fn(T) -> W,
+    replace: impl Fn(&T, T) -> W,
 ) -> Result<Changed<T>, Problem>
 where
-    T: Clone,
+    T: Clone + PartialEq,
     R: Future<Output = Result<Option<T>, Unavailable>>,
     W: Future<Output = Result<(), CatalogError>>,
 {
@@ -38,7 +41,10 @@ where
         let before = read().await?.ok_or(Problem::NotFound(what))?;
         let mut after = before.clone();
         apply(&mut after)?;
-        match replace(after.clone()).await {
+        if after == before {
+            return Ok(Changed { before, after });
+        }
+        match replace(&before, after.clone()).await {
             Ok(()) => return Ok(Changed { before, after }),
             Err(CatalogError::Stale) => {}
             Err(error) => return Err(Problem::of_write(error, what)),
@@ -67,7 +73,7 @@ mod tests {
                 *number += 10;
                 Ok(())
             },
-            |number| {
+            |_, number| {
                 writes.set(writes.get() + 1);
                 let written = if writes.get() <= others {
                     stored.set(stored.get() + 1);

@@ -7,12 +7,15 @@ use axum::extract::State;
 use axum::http::StatusCode;
 use axum::response::Response;
 use futures_util::future::try_join_all;
+use postback_domain::audit::{Action, Record};
 use postback_domain::delivery::{Delivery, State as DeliveryState};
-use postback_domain::ids::DeliveryId;
+use postback_domain::ids::{DeliveryId, EndpointId, MerchantId};
 use postback_domain::limits::{PAGE_ROWS_MAX, REDRIVE_ROWS, REDRIVE_ROWS_MAX, REDRIVE_SEARCH_MAX};
+use postback_engine::ports::audit::Audit;
 use postback_engine::ports::history::{DeliveryFilter, History, PageRequest};
 use serde::Serialize;
 
+use super::act::{Act, Tell};
 use super::auth::Admin;
 use super::deliveries::DeliveryView;
 use super::fields::Fields;
@@ -49,8 +52,21 @@ struct Redriven {
     dry_run: bool,
 }
 
+/// What a redrive is about to do, as it is recorded.
+#[derive(Serialize)]
+struct Redriving {
+    endpoint_id: Option<EndpointId>,
+    matched: usize,
+    delivery_ids: Vec<DeliveryId>,
+}
+
 /// A dead letter, in the round it was seen in.
-type Found = (DeliveryId, u32);
+#[derive(Debug, Clone, Copy)]
+struct Found {
+    id: DeliveryId,
+    round: u32,
+    merchant: MerchantId,
+}
 
 pub(crate) async fn list<P: ApiPorts>(
     State(api): State<Api<P>>,
@@ -65,6 +81,7 @@ pub(crate) async fn list<P: ApiPorts>(
 pub(crate) async fn redrive<P: ApiPorts>(
     State(api): State<Api<P>>,
     _: Admin,
+    act: Act,
     seed: Seed,
     body: Body,
 ) -> Result<Response, Problem> {
@@ -75,10 +92,14 @@ pub(crate) async fn redrive<P: ApiPorts>(
         None => api.failed_by_filter(&redrive, &seed).await?,
     };
     let matched = found.len();
-    let delivery_ids = found.iter().map(|(id, _)| *id).collect();
+    let delivery_ids = found.iter().map(|found| found.id).collect();
     let mut answer = Redriven { matched, redriven: 0, delivery_ids, dry_run: true };
     if !redrive.dry_run {
-        let reopened = api.engine.redrive(&found).await?;
+        if !found.is_empty() {
+            api.store().record(redrive.record(&act, &found)).await?;
+        }
+        let seen: Vec<_> = found.iter().map(|found| (found.id, found.round)).collect();
+        let reopened = api.engine.redrive(&seen).await?;
         answer.redriven = reopened.len();
         answer.delivery_ids = reopened;
         answer.dry_run = false;
@@ -120,6 +141,18 @@ impl Redrive {
             limit: limit.and_then(|limit| usize::try_from(limit).ok()).unwrap_or(limit_unsaid),
             dry_run: fields.optional("dry_run", flag)?.unwrap_or(true),
         })
+    }
+
+    /// Of the one merchant whose they are, whether it was asked for or not.
+    fn record(&self, act: &Act, found: &[Found]) -> Record {
+        let merchant_id = found.first().map(|first| first.merchant);
+        let merchant_id =
+            merchant_id.filter(|one| found.iter().all(|found| found.merchant == *one));
+        let delivery_ids = found.iter().map(|found| found.id).collect();
+        let (endpoint_id, matched) = (self.filter.endpoint, found.len());
+        let after = Redriving { endpoint_id, matched, delivery_ids };
+        let record = act.record(Action::DeadLettersRedriven).after(&after);
+        Record { merchant_id, object: endpoint_id.map(Into::into), ..record }
     }
 
     fn takes(&self, delivery: &Delivery) -> bool {
@@ -181,7 +214,7 @@ impl<P: ApiPorts> Api<P> {
 }
 
 fn seen(delivery: &Delivery) -> Found {
-    (delivery.id, delivery.round)
+    Found { id: delivery.id, round: delivery.round, merchant: delivery.merchant_id }
 }
 
 #[cfg(test)]

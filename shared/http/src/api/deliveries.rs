@@ -3,16 +3,19 @@
 use axum::extract::State;
 use axum::http::StatusCode;
 use axum::response::Response;
+use postback_domain::audit::Action;
 use postback_domain::delivery::log::Attempt;
 use postback_domain::delivery::{Delivery, FailedReason, Progress, State as DeliveryState, Via};
 use postback_domain::event::EventType;
 use postback_domain::ids::{DeliveryId, EndpointId, EventId, MerchantId};
 use postback_domain::text::Label;
 use postback_domain::time::Timestamp;
+use postback_engine::ports::audit::Audit;
 use postback_engine::ports::history::{DeliveryFilter, DeliveryRecord, History, PageRequest};
 use postback_engine::ports::store::Reopening;
 use serde::Serialize;
 
+use super::act::{Act, Tell};
 use super::auth::{Caller, Tenant, scoped};
 use super::endpoints::merchant_asked;
 use super::fields::Fields;
@@ -98,6 +101,7 @@ pub(crate) async fn read<P: ApiPorts>(
 pub(crate) async fn retry<P: ApiPorts>(
     State(api): State<Api<P>>,
     caller: Caller,
+    act: Act,
     Ids(id): Ids<DeliveryId>,
     query: Query,
     seed: Seed,
@@ -108,20 +112,33 @@ pub(crate) async fn retry<P: ApiPorts>(
     if seed.may_have_reopened(&seen.delivery) {
         return Ok(edge::json(StatusCode::ACCEPTED, &DeliveryView::of(&seen.delivery)));
     }
+    // What would be refused leaves no record. What is overtaken from here on is in the record as it
+    // was asked for.
+    match seen.delivery.state() {
+        DeliveryState::Pending => return Err(still_pending()),
+        DeliveryState::NotApply => return Err(nothing_to_send()),
+        DeliveryState::Success | DeliveryState::Failed => {}
+    }
+    let record = act.record(Action::DeliveryRetried).on(seen.delivery.merchant_id, id);
+    api.store().record(record.before(&DeliveryView::of(&seen.delivery))).await?;
     match api.engine.retry(id, Some(seen.delivery.round)).await? {
         Reopening::Reopened(_) => {
             let record = api.delivery(id, tenant).await?;
             Ok(edge::json(StatusCode::ACCEPTED, &DeliveryView::of(&record.delivery)))
         }
-        Reopening::StillPending => {
-            Err(Problem::conflict("delivery_pending", "the delivery is still being tried"))
-        }
-        Reopening::NothingToSend => {
-            let detail = "no endpoint wanted the event, so there is nothing to send again";
-            Err(Problem::conflict("nothing_to_send", detail))
-        }
+        Reopening::StillPending => Err(still_pending()),
+        Reopening::NothingToSend => Err(nothing_to_send()),
         Reopening::Unknown => Err(Problem::NotFound("delivery")),
     }
+}
+
+fn still_pending() -> Problem {
+    Problem::conflict("delivery_pending", "the delivery is still being tried")
+}
+
+fn nothing_to_send() -> Problem {
+    let detail = "no endpoint wanted the event, so there is nothing to send again";
+    Problem::conflict("nothing_to_send", detail)
 }
 
 fn filter(query: &mut Fields, caller: Caller) -> Result<(DeliveryFilter, PageRequest), Problem> {

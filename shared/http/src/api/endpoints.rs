@@ -9,6 +9,7 @@ pub(crate) mod trial;
 use axum::extract::State;
 use axum::http::StatusCode;
 use axum::response::{IntoResponse, Response};
+use postback_domain::audit::Action;
 use postback_domain::endpoint::{Endpoint, EndpointUrl, OffReason, Switch};
 use postback_domain::ids::{EndpointId, MerchantId};
 use postback_domain::signing::SigningSecret;
@@ -19,6 +20,7 @@ use postback_engine::redrive::Woken;
 use serde::Serialize;
 
 use self::setup::Change;
+use super::act::{Act, Tell, doomed};
 use super::auth::{Caller, scoped};
 use super::change::change;
 use super::fields::Fields;
@@ -80,6 +82,7 @@ enum HealthView {
 pub(crate) async fn create<P: ApiPorts>(
     State(api): State<Api<P>>,
     caller: Caller,
+    act: Act,
     query: Query,
     seed: Seed,
     body: Body,
@@ -90,7 +93,9 @@ pub(crate) async fn create<P: ApiPorts>(
     let new = setup::New { id, merchant, secret: secret.clone(), now: seed.at() };
     let allowed = api.settings.destinations;
     let endpoint = body.read(|fields| setup::endpoint(fields, new, allowed))?;
-    seed.created(api.store().create_endpoint(endpoint.clone()).await)?;
+    let record = act.record(Action::EndpointCreated).on(merchant, id);
+    let record = record.after(&EndpointView::of(&endpoint));
+    seed.created(api.store().create_endpoint(endpoint.clone(), record).await)?;
     let shown_once = EndpointView { secret: Some(secret.expose()), ..EndpointView::of(&endpoint) };
     Ok(edge::tagged(endpoint.revision, edge::json(StatusCode::CREATED, &shown_once)))
 }
@@ -122,6 +127,7 @@ pub(crate) async fn read<P: ApiPorts>(
 pub(crate) async fn patch<P: ApiPorts>(
     State(api): State<Api<P>>,
     caller: Caller,
+    act: Act,
     Ids(id): Ids<EndpointId>,
     query: Query,
     seen: IfMatch,
@@ -138,7 +144,12 @@ pub(crate) async fn patch<P: ApiPorts>(
             seen.check(endpoint.revision)?;
             wanted.clone().apply(endpoint, now)
         },
-        |endpoint| store.replace_endpoint(endpoint),
+        |before, after| {
+            let record = act.record(Action::EndpointUpdated).on(merchant, id);
+            let record = record.before(&EndpointView::of(before));
+            let record = record.after(&EndpointView::of(&after));
+            store.replace_endpoint(after, record)
+        },
     )
     .await?;
     // Also when it was on before: whoever did that may have died before he woke what waited.
@@ -152,17 +163,19 @@ pub(crate) async fn patch<P: ApiPorts>(
 pub(crate) async fn delete<P: ApiPorts>(
     State(api): State<Api<P>>,
     caller: Caller,
+    act: Act,
     Ids(id): Ids<EndpointId>,
     query: Query,
 ) -> Result<Response, Problem> {
     let merchant = scoped(caller, query.read(merchant_asked)?)?.merchant()?;
-    let endpoint = api.store().read_endpoint(merchant, id).await?;
-    let endpoint = endpoint.ok_or(Problem::NotFound("endpoint"))?;
-    let deleted = api.store().delete_endpoint(merchant, id).await;
+    let endpoint = doomed("endpoint", api.store().read_endpoint(merchant, id)).await?;
+    let record = act.record(Action::EndpointDeleted).on(merchant, id);
+    let record = record.before(&endpoint.as_ref().map(EndpointView::of));
+    let deleted = api.store().delete_endpoint(merchant, id, record).await;
     deleted.map_err(|error| Problem::of_write(error, "endpoint"))?;
     // What it was owed ends as FAILED now, not at the end of a wait of hours. What waits to be
     // fetched can be still.
-    if !endpoint.is_pull() {
+    if !endpoint.is_some_and(|endpoint| endpoint.is_pull()) {
         api.wake(id).await;
     }
     Ok(StatusCode::NO_CONTENT.into_response())

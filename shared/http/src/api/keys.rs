@@ -4,6 +4,7 @@
 use axum::extract::State;
 use axum::http::StatusCode;
 use axum::response::{IntoResponse, Response};
+use postback_domain::audit::Action;
 use postback_domain::ids::{KeyId, MerchantId};
 use postback_domain::key::{ApiKey, Scope, Token};
 use postback_domain::text::Label;
@@ -12,6 +13,7 @@ use postback_engine::ports::catalog::Catalog;
 use serde::Serialize;
 use serde_json::Value;
 
+use super::act::{Act, Tell, doomed};
 use super::auth::Steward;
 use super::input::{Body, Ids, Query};
 use super::seed::Seed;
@@ -45,6 +47,7 @@ struct KeyView<'a> {
 pub(crate) async fn create<P: ApiPorts>(
     State(api): State<Api<P>>,
     steward: Steward,
+    act: Act,
     Ids(merchant_id): Ids<MerchantId>,
     seed: Seed,
     body: Body,
@@ -65,7 +68,8 @@ pub(crate) async fn create<P: ApiPorts>(
             last_used_at: None,
         })
     })?;
-    seed.created(api.store().create_key(key.clone()).await)?;
+    let record = act.record(Action::KeyCreated).on(merchant_id, id).after(&KeyView::of(&key));
+    seed.created(api.store().create_key(key.clone(), record).await)?;
     let shown_once = KeyView { key: Some(token.expose()), ..KeyView::of(&key) };
     Ok(edge::json(StatusCode::CREATED, &shown_once))
 }
@@ -88,10 +92,14 @@ pub(crate) async fn list<P: ApiPorts>(
 pub(crate) async fn delete<P: ApiPorts>(
     State(api): State<Api<P>>,
     steward: Steward,
-    Ids((merchant, key)): Ids<(MerchantId, KeyId)>,
+    act: Act,
+    Ids((merchant, id)): Ids<(MerchantId, KeyId)>,
 ) -> Result<Response, Problem> {
     steward.over(merchant)?;
-    let deleted = api.store().delete_key(merchant, key).await;
+    let key = doomed("key", api.store().read_key(id)).await?;
+    let record = act.record(Action::KeyDeleted).on(merchant, id);
+    let record = record.before(&key.as_ref().map(KeyView::of));
+    let deleted = api.store().delete_key(merchant, id, record).await;
     deleted.map_err(|error| Problem::of_write(error, "key"))?;
     Ok(StatusCode::NO_CONTENT.into_response())
 }

@@ -4,6 +4,7 @@
 use axum::extract::State;
 use axum::http::StatusCode;
 use axum::response::Response;
+use postback_domain::audit::Action;
 use postback_domain::delivery::retry::RetryPolicy;
 use postback_domain::ids::MerchantId;
 use postback_domain::merchant::Merchant;
@@ -13,6 +14,7 @@ use postback_engine::ports::catalog::Catalog;
 use serde::Serialize;
 use serde_json::Number;
 
+use super::act::{Act, Tell};
 use super::auth::{Admin, Caller, Steward};
 use super::change::change;
 use super::fields::{Fields, Patch};
@@ -56,6 +58,7 @@ struct Change {
 pub(crate) async fn create<P: ApiPorts>(
     State(api): State<Api<P>>,
     _: Admin,
+    act: Act,
     seed: Seed,
     body: Body,
 ) -> Result<Response, Problem> {
@@ -69,7 +72,9 @@ pub(crate) async fn create<P: ApiPorts>(
             revision: 1,
         })
     })?;
-    seed.created(api.store().create_merchant(merchant.clone()).await)?;
+    let record = act.record(Action::MerchantCreated).on(merchant.id, merchant.id);
+    let record = record.after(&MerchantView::of(&merchant));
+    seed.created(api.store().create_merchant(merchant.clone(), record).await)?;
     let answer = edge::json(StatusCode::CREATED, &MerchantView::of(&merchant));
     Ok(edge::tagged(merchant.revision, answer))
 }
@@ -97,6 +102,7 @@ pub(crate) async fn read<P: ApiPorts>(
 pub(crate) async fn patch<P: ApiPorts>(
     State(api): State<Api<P>>,
     steward: Steward,
+    act: Act,
     Ids(id): Ids<MerchantId>,
     seen: IfMatch,
     body: Body,
@@ -113,7 +119,12 @@ pub(crate) async fn patch<P: ApiPorts>(
             wanted.clone().apply(merchant);
             Ok(())
         },
-        |merchant| store.replace_merchant(merchant),
+        |before, after| {
+            let record = act.record(Action::MerchantUpdated).on(id, id);
+            let record = record.before(&MerchantView::of(before));
+            let record = record.after(&MerchantView::of(&after));
+            store.replace_merchant(after, record)
+        },
     );
     let merchant = changed.await?.after;
     Ok(edge::tagged(merchant.revision, edge::json(StatusCode::OK, &MerchantView::of(&merchant))))

@@ -7,6 +7,7 @@ use std::time::Duration;
 use axum::extract::State;
 use axum::http::StatusCode;
 use axum::response::{IntoResponse, Response};
+use postback_domain::audit::Action;
 use postback_domain::ids::{MerchantId, PortalTokenId};
 use postback_domain::key::Token;
 use postback_domain::limits::{PORTAL_TTL, PORTAL_TTL_MAX, PORTAL_TTL_MIN};
@@ -15,6 +16,7 @@ use postback_domain::time::Timestamp;
 use postback_engine::ports::catalog::Catalog;
 use serde::Serialize;
 
+use super::act::{Act, Tell, doomed};
 use super::auth::Steward;
 use super::input::{Body, Ids};
 use super::seed::Seed;
@@ -38,6 +40,7 @@ struct PortalTokenView<'a> {
 pub(crate) async fn create<P: ApiPorts>(
     State(api): State<Api<P>>,
     steward: Steward,
+    act: Act,
     Ids(merchant_id): Ids<MerchantId>,
     seed: Seed,
     body: Body,
@@ -56,7 +59,9 @@ pub(crate) async fn create<P: ApiPorts>(
         created_at: seed.at(),
         expires_at: seed.at().plus(ttl.map_or(PORTAL_TTL, Duration::from_secs)),
     };
-    seed.created(api.store().create_portal_token(token.clone()).await)?;
+    let record = act.record(Action::PortalTokenCreated).on(merchant_id, id);
+    let record = record.after(&PortalTokenView::of(&token));
+    seed.created(api.store().create_portal_token(token.clone(), record).await)?;
     let shown_once = PortalTokenView { token: Some(text.expose()), ..PortalTokenView::of(&token) };
     Ok(edge::json(StatusCode::CREATED, &shown_once))
 }
@@ -64,10 +69,14 @@ pub(crate) async fn create<P: ApiPorts>(
 pub(crate) async fn delete<P: ApiPorts>(
     State(api): State<Api<P>>,
     steward: Steward,
+    act: Act,
     Ids((merchant, id)): Ids<(MerchantId, PortalTokenId)>,
 ) -> Result<Response, Problem> {
     steward.over(merchant)?;
-    let deleted = api.store().delete_portal_token(merchant, id).await;
+    let token = doomed("portal token", api.store().read_portal_token(id)).await?;
+    let record = act.record(Action::PortalTokenDeleted).on(merchant, id);
+    let record = record.before(&token.as_ref().map(PortalTokenView::of));
+    let deleted = api.store().delete_portal_token(merchant, id, record).await;
     deleted.map_err(|error| Problem::of_write(error, "portal token"))?;
     Ok(StatusCode::NO_CONTENT.into_response())
 }

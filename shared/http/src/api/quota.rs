@@ -83,7 +83,7 @@ impl Quotas {
 
 impl Told {
     pub(crate) fn tell(&self, left: Left) {
-        // The first one counts: an idempotent request is asked twice who calls.
+        // There is one caller of a request, and so one answer to this.
         let _ = self.0.set(left);
     }
 

@@ -5,6 +5,7 @@
 use axum::extract::State;
 use axum::http::{HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse as _, Response};
+use postback_domain::audit::Action;
 use postback_domain::delivery::State as DeliveryState;
 use postback_domain::ids::{EndpointId, MerchantId, RecoveryId};
 use postback_domain::limits::{RECOVERY_BEGIN_MAX, RECOVERY_PACE, RECOVERY_PACE_MAX};
@@ -15,6 +16,7 @@ use postback_engine::ports::recoveries::Recoveries;
 use serde::Serialize;
 use serde_json::Value;
 
+use super::act::{Act, Tell};
 use super::auth::{Caller, scoped};
 use super::endpoints::merchant_asked;
 use super::fields::Fields;
@@ -68,6 +70,7 @@ struct Wanted {
 pub(crate) async fn create<P: ApiPorts>(
     State(api): State<Api<P>>,
     caller: Caller,
+    act: Act,
     Ids(endpoint_id): Ids<EndpointId>,
     query: Query,
     seed: Seed,
@@ -102,7 +105,9 @@ pub(crate) async fn create<P: ApiPorts>(
         counts: Counts::default(),
     };
     let id = recovery.id;
-    seed.created(store.create_recovery(recovery).await)?;
+    let record = act.record(Action::RecoveryCreated).on(merchant_id, endpoint_id);
+    let record = record.after(&RecoveryView::of(&recovery));
+    seed.created(store.create_recovery(recovery, record).await)?;
     // The order is kept; what cannot be done now is done by others.
     if let Err(error) = api.engine.recover(id, api.now().plus(RECOVERY_BEGIN_MAX)).await {
         tracing::warn!(
@@ -132,6 +137,7 @@ pub(crate) async fn read<P: ApiPorts>(
 pub(crate) async fn cancel<P: ApiPorts>(
     State(api): State<Api<P>>,
     caller: Caller,
+    act: Act,
     Ids(id): Ids<RecoveryId>,
     query: Query,
 ) -> Result<Response, Problem> {
@@ -139,7 +145,10 @@ pub(crate) async fn cancel<P: ApiPorts>(
     // Read first: whose it is must be known before anything is done to it.
     let recovery = api.store().read_recovery(id).await?.ok_or(Problem::NotFound("recovery"))?;
     tenant.owns(recovery.merchant_id, "recovery")?;
-    let recovery = api.store().cancel_recovery(id, api.now()).await?;
+    let record = act.record(Action::RecoveryCancelled);
+    let record = record.on(recovery.merchant_id, recovery.endpoint_id);
+    let record = record.before(&RecoveryView::of(&recovery));
+    let recovery = api.store().cancel_recovery(id, api.now(), record).await?;
     let recovery = recovery.ok_or(Problem::NotFound("recovery"))?;
     Ok(edge::json(StatusCode::OK, &RecoveryView::of(&recovery)))
 }

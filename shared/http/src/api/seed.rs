@@ -6,6 +6,7 @@ use axum::extract::FromRequestParts;
 use axum::http::request::Parts;
 use hmac::{Hmac, KeyInit, Mac};
 use postback_domain::delivery::Delivery;
+use postback_domain::ids::AuditId;
 use postback_domain::limits::CLOCK_DRIFT_MAX;
 use postback_domain::time::Timestamp;
 use postback_engine::ports::Entropy;
@@ -40,6 +41,13 @@ impl Seed {
     /// The key or secret of what the request creates.
     pub(crate) fn key_bytes(&self) -> [u8; 32] {
         self.drawn(b"key")
+    }
+
+    /// The id of the record of the request.
+    pub(crate) fn record_id(&self) -> AuditId {
+        let drawn = self.drawn(b"record");
+        let (first, _) = drawn.split_first_chunk().expect("32 bytes begin with 16");
+        AuditId::from_bytes(*first)
     }
 
     /// When the request was begun.
@@ -79,8 +87,9 @@ impl<P: ApiPorts> FromRequestParts<Api<P>> for Seed {
     type Rejection = Problem;
 
     async fn from_request_parts(parts: &mut Parts, api: &Api<P>) -> Result<Self, Problem> {
-        let kept = parts.extensions.remove::<Self>();
-        Ok(kept.unwrap_or_else(|| Self::new(api.entropy().key_bytes(), api.now(), false)))
+        let new = || Self::new(api.entropy().key_bytes(), api.now(), false);
+        // Kept, so that all who ask draw from the same.
+        Ok(parts.extensions.get_or_insert_with(new).clone())
     }
 }
 
@@ -98,6 +107,7 @@ mod tests {
         assert_ne!(one.id_bits(), two.id_bits());
         assert_ne!(one.key_bytes(), two.key_bytes());
         assert_ne!(one.key_bytes()[..16], one.id_bits().to_be_bytes(), "an id tells no key");
+        assert_ne!(one.key_bytes()[..16], *one.record_id().as_bytes(), "nor does a record's");
     }
 
     #[test]

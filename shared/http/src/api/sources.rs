@@ -7,6 +7,7 @@ mod setup;
 use axum::extract::State;
 use axum::http::StatusCode;
 use axum::response::{IntoResponse, Response};
+use postback_domain::audit::Action;
 use postback_domain::ids::{MerchantId, SourceId};
 use postback_domain::source::{SchemeChoice, Source, Tolerance};
 use postback_domain::text::Label;
@@ -17,6 +18,7 @@ use serde::Serialize;
 use serde_json::value::RawValue;
 
 use self::setup::Change;
+use super::act::{Act, Tell, doomed};
 use super::auth::Admin;
 use super::change::change;
 use super::input::{Body, Ids, IfMatch, Query};
@@ -59,12 +61,15 @@ struct SourceView<'a> {
 pub(crate) async fn create<P: ApiPorts>(
     State(api): State<Api<P>>,
     _: Admin,
+    act: Act,
     seed: Seed,
     body: Body,
 ) -> Result<Response, Problem> {
     let id = SourceId::from_bits(seed.id_bits());
     let source = body.read(|fields| setup::source(fields, id, seed.at()))?;
-    seed.created(api.store().create_source(source.clone()).await)?;
+    let record = act.record(Action::SourceCreated).on(source.merchant_id, id);
+    let record = record.after(&api.source_view(&source));
+    seed.created(api.store().create_source(source.clone(), record).await)?;
     let answer = edge::json(StatusCode::CREATED, &api.source_view(&source));
     Ok(edge::tagged(source.revision, answer))
 }
@@ -93,6 +98,7 @@ pub(crate) async fn read<P: ApiPorts>(
 pub(crate) async fn patch<P: ApiPorts>(
     State(api): State<Api<P>>,
     _: Admin,
+    act: Act,
     Ids(id): Ids<SourceId>,
     seen: IfMatch,
     body: Body,
@@ -106,7 +112,12 @@ pub(crate) async fn patch<P: ApiPorts>(
             seen.check(source.revision)?;
             wanted.clone().apply(source, now)
         },
-        |source| store.replace_source(source),
+        |before, after| {
+            let record = act.record(Action::SourceUpdated).on(after.merchant_id, id);
+            let record = record.before(&api.source_view(before));
+            let record = record.after(&api.source_view(&after));
+            store.replace_source(after, record)
+        },
     );
     let source = changed.await?.after;
     Ok(edge::tagged(source.revision, edge::json(StatusCode::OK, &api.source_view(&source))))
@@ -115,9 +126,14 @@ pub(crate) async fn patch<P: ApiPorts>(
 pub(crate) async fn delete<P: ApiPorts>(
     State(api): State<Api<P>>,
     _: Admin,
+    act: Act,
     Ids(id): Ids<SourceId>,
 ) -> Result<Response, Problem> {
-    let deleted = api.store().delete_source(id).await;
+    let source = doomed("source", api.store().read_source(id)).await?;
+    let owner = source.as_ref().map(|source| source.merchant_id);
+    let record = act.record(Action::SourceDeleted).on(owner, id);
+    let record = record.before(&source.as_ref().map(|source| api.source_view(source)));
+    let deleted = api.store().delete_source(id, record).await;
     deleted.map_err(|error| Problem::of_write(error, "source"))?;
     Ok(StatusCode::NO_CONTENT.into_response())
 }

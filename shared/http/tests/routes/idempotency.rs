@@ -167,6 +167,7 @@ async fn a_worker_that_dies_at_any_step_leaves_no_second_endpoint() {
 
         let replayed = merchant.client.post_once("/v1/endpoints", body(), "k").await;
         assert_eq!(replayed.ok(201)["secret"], secret);
+        assert_eq!(recorded(&world, "endpoint.created").await, 1, "died after {steps} steps");
     }
     // Five calls of the store, most of which it waits for.
     assert!((1..20).contains(&deaths), "{deaths} died");
@@ -208,12 +209,20 @@ async fn a_worker_that_dies_at_any_step_of_a_retry_or_redrive_reopens_once() {
 
         let after = merchant.client.get(&format!("/v1/deliveries/{delivery}")).await.ok(200);
         assert_eq!(after["round"], 2, "died after {steps} steps, redrive: {is_redrive}");
+        let action = if is_redrive { "dead_letters.redriven" } else { "delivery.retried" };
+        assert_eq!(recorded(&world, action).await, 1, "died after {steps} steps");
     }
     assert!(deaths > 0);
 }
 
+/// How many records there are of this action.
+async fn recorded(world: &World, action: &str) -> usize {
+    let listed = world.admin().get(&format!("/v1/audit?action={action}")).await.ok(200);
+    listed["data"].as_array().unwrap().len()
+}
+
 /// Drops a future once it has waited so many times and waits again.
-async fn dies_after<T>(mut steps: usize, future: impl Future<Output = T>) -> Option<T> {
+pub(crate) async fn dies_after<T>(mut steps: usize, future: impl Future<Output = T>) -> Option<T> {
     let mut future = pin!(future);
     poll_fn(|cx| match future.as_mut().poll(cx) {
         Poll::Ready(done) => Poll::Ready(Some(done)),

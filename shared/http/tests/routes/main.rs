@@ -6,6 +6,7 @@
 mod world;
 
 mod access;
+mod audit;
 mod concurrency;
 mod dead_letters;
 mod deliveries;

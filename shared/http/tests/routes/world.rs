@@ -7,14 +7,20 @@ mod ports;
 
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
+use std::time::Duration;
 
 use axum::Router;
 use axum::body::Body;
 use axum::http::Request;
+use postback_domain::audit::{Action, Actor, Origin, Record};
+use postback_domain::delivery::State;
 use postback_domain::endpoint::Destinations;
+use postback_domain::ids::{AuditId, EndpointId, RecoveryId};
 use postback_domain::key::TokenDigest;
+use postback_domain::recovery::{Counts, Place, Recovery, Standing};
 use postback_domain::source::SchemeChoice;
 use postback_engine::accept::Accepted;
+use postback_engine::ports::recoveries::Recoveries as _;
 use postback_engine::ports::{Clock, Unavailable};
 use postback_engine::take_in::FirstTries;
 use postback_engine::{Engine, Settings};
@@ -154,6 +160,40 @@ impl World {
             "retry_policy": {"waits_s": []},
         });
         merchant.client.post("/v1/endpoints", body).await.created()
+    }
+
+    /// An order that nobody has begun to carry out, which none is that was asked for here.
+    pub(crate) async fn running_order(&self, merchant: &str, endpoint: &str) -> String {
+        let at = self.engine.ports().clock.now();
+        let merchant_id = merchant.parse().unwrap();
+        let endpoint_id: EndpointId = endpoint.parse().unwrap();
+        let order = Recovery {
+            id: RecoveryId::from_bits(1),
+            merchant_id,
+            endpoint_id,
+            since: at.minus(Duration::from_secs(60)),
+            until: at,
+            places: vec![Place::State(State::Failed)],
+            per_second: 1,
+            created_at: at,
+            standing: Standing::Running { place: 0, cursor: None, next_due_at: at },
+            counts: Counts::default(),
+        };
+        let record = Record {
+            id: AuditId::from_bits(1),
+            at,
+            actor: Actor::Operator,
+            action: Action::RecoveryCreated,
+            merchant_id: Some(merchant_id),
+            object: Some(endpoint_id.into()),
+            origin: Origin::default(),
+            request_id: "req_1".to_owned(),
+            before: None,
+            after: None,
+        };
+        let id = order.id.to_string();
+        self.engine.ports().store.create_recovery(order, record).await.unwrap();
+        id
     }
 
     /// Posts these bytes as Stripe would.

@@ -16,12 +16,12 @@ use crate::world::*;
 
 async fn setup(store: &impl WholeStore) {
     store
-        .create_merchant(postback_domain::merchant::Merchant { id: MERCHANT, ..merchant(0) })
+        .create_merchant(postback_domain::merchant::Merchant { id: MERCHANT, ..merchant(0) }, act())
         .await
         .unwrap();
-    store.create_source(source(5)).await.unwrap();
-    store.create_endpoint(endpoint(1)).await.unwrap();
-    store.create_endpoint(endpoint(2)).await.unwrap();
+    store.create_source(source(5), act()).await.unwrap();
+    store.create_endpoint(endpoint(1), act()).await.unwrap();
+    store.create_endpoint(endpoint(2), act()).await.unwrap();
 }
 
 async fn endpoints(store: &impl WholeStore) -> Vec<EndpointId> {
@@ -58,7 +58,7 @@ pub async fn every_field_survives(store: impl WholeStore) {
     old.secret = SigningSecret::mint([8; 32]);
     old.expires_at = Some(at(60));
     rich.secrets.push(old);
-    store.create_endpoint(rich.clone()).await.unwrap();
+    store.create_endpoint(rich.clone(), act()).await.unwrap();
     assert_eq!(*store.endpoint(rich.id).await.unwrap().unwrap(), rich);
 
     let own = r#"{"kind":"hmac","hash":"sha256","sig":[{"from":"header:x-sig","enc":"hex"}],"msg":"{body}"}"#;
@@ -74,7 +74,7 @@ pub async fn every_field_survives(store: impl WholeStore) {
             tolerance,
             ..source(number)
         };
-        store.create_source(rich.clone()).await.unwrap();
+        store.create_source(rich.clone(), act()).await.unwrap();
         let found = store.source(rich.id, Freshness::Cached).await.unwrap().unwrap();
         assert_eq!(*found, rich);
     }
@@ -82,11 +82,11 @@ pub async fn every_field_survives(store: impl WholeStore) {
     let mut rich = merchant(0xb);
     rich.external_id = Some(label("acct_1"));
     rich.retry_policy = Some(policy);
-    store.create_merchant(rich.clone()).await.unwrap();
+    store.create_merchant(rich.clone(), act()).await.unwrap();
     assert_eq!(*store.merchant(rich.id).await.unwrap().unwrap(), rich);
 
     let pull = Endpoint { kind: Kind::Pull, ..endpoint(4) };
-    store.create_endpoint(pull.clone()).await.unwrap();
+    store.create_endpoint(pull.clone(), act()).await.unwrap();
     assert_eq!(*store.endpoint(pull.id).await.unwrap().unwrap(), pull);
 }
 
@@ -95,12 +95,12 @@ pub async fn merchants_are_found_by_their_external_ids(store: impl WholeStore) {
     let acct = label("acct_1");
     assert_eq!(store.merchant_called(&acct).await.unwrap(), None);
     let named = Merchant { external_id: Some(acct.clone()), ..merchant(0xb) };
-    store.create_merchant(named.clone()).await.unwrap();
+    store.create_merchant(named.clone(), act()).await.unwrap();
     assert_eq!(store.merchant_called(&acct).await.unwrap(), Some(named.id));
     assert_eq!(store.merchant_called(&acct).await.unwrap(), Some(named.id), "remembered");
     assert_eq!(store.merchant_called(&label("ACCT_1")).await.unwrap(), None);
     let renamed = Merchant { external_id: Some(label("acct_2")), revision: 2, ..named.clone() };
-    store.replace_merchant(renamed).await.unwrap();
+    store.replace_merchant(renamed, act()).await.unwrap();
     assert_eq!(store.merchant_called(&acct).await.unwrap(), None);
     assert_eq!(store.merchant_called(&label("acct_2")).await.unwrap(), Some(named.id));
 }
@@ -129,9 +129,9 @@ pub async fn uses_of_secrets_are_noted(store: impl WholeStore) {
     assert_eq!(*store.source(id, Freshness::Fresh).await.unwrap().unwrap(), source(5));
 
     let next = Source { revision: 2, ..source(5) };
-    store.replace_source(next).await.unwrap();
+    store.replace_source(next, act()).await.unwrap();
     assert_eq!(store.secret_uses(id).await.unwrap().len(), 2);
-    store.delete_source(id).await.unwrap();
+    store.delete_source(id, act()).await.unwrap();
     assert_eq!(store.secret_uses(id).await.unwrap(), []);
 }
 
@@ -139,15 +139,15 @@ pub async fn uses_of_secrets_are_noted(store: impl WholeStore) {
 pub async fn changes_are_seen_at_once(store: impl WholeStore) {
     setup(&store).await;
     assert_eq!(endpoints(&store).await, [end(1), end(2)]);
-    store.create_endpoint(endpoint(3)).await.unwrap();
+    store.create_endpoint(endpoint(3), act()).await.unwrap();
     assert_eq!(endpoints(&store).await, [end(1), end(2), end(3)]);
-    store.delete_endpoint(MERCHANT, end(2)).await.unwrap();
+    store.delete_endpoint(MERCHANT, end(2), act()).await.unwrap();
     assert_eq!(endpoints(&store).await, [end(1), end(3)]);
     assert!(store.endpoint(end(2)).await.unwrap().is_none());
 
     store.source(SourceId::from_bits(5), Freshness::Cached).await.unwrap();
     let rotated = Source { secrets: secrets(5, &["two"]), revision: 2, ..source(5) };
-    store.replace_source(rotated.clone()).await.unwrap();
+    store.replace_source(rotated.clone(), act()).await.unwrap();
     let seen = store.source(rotated.id, Freshness::Fresh).await.unwrap().unwrap();
     assert_eq!(seen.secrets, rotated.secrets);
 }

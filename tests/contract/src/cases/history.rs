@@ -17,7 +17,7 @@ const OTHER: MerchantId = MerchantId::from_bits(0xb);
 /// One event in each state for [`MERCHANT`], one PENDING for another merchant.
 async fn setup(store: &impl WholeStore) {
     for id in [MERCHANT, OTHER] {
-        store.create_merchant(Merchant { id, ..merchant(0) }).await.unwrap();
+        store.create_merchant(Merchant { id, ..merchant(0) }, act()).await.unwrap();
     }
     let done = admit(store, &event_with(MERCHANT, "done", "charge.refunded", b"1"), &[1]).await;
     for (claim, _) in done.claims {

@@ -16,7 +16,7 @@ use crate::world::*;
 
 const OTHER: MerchantId = MerchantId::from_bits(0xb);
 
-fn order(number: u128) -> Recovery {
+pub(super) fn order(number: u128) -> Recovery {
     Recovery {
         id: RecoveryId::from_bits(number),
         merchant_id: MERCHANT,
@@ -57,8 +57,8 @@ async fn addressed(
 
 /// Kept with all it says, once.
 pub async fn an_order_is_kept(store: impl WholeStore) {
-    store.create_recovery(order(1)).await.unwrap();
-    let again = store.create_recovery(order(1)).await.unwrap_err();
+    store.create_recovery(order(1), act()).await.unwrap();
+    let again = store.create_recovery(order(1), act()).await.unwrap_err();
     assert!(matches!(again, CatalogError::IdTaken), "{again}");
     let id = RecoveryId::from_bits(1);
     assert_eq!(store.read_recovery(id).await.unwrap(), Some(order(1)));
@@ -69,7 +69,7 @@ pub async fn an_order_is_kept(store: impl WholeStore) {
 /// Of many who would go on with it one does, until he lets it go or his time is over.
 pub async fn one_at_a_time_goes_on(store: impl WholeStore) {
     let id = RecoveryId::from_bits(1);
-    store.create_recovery(order(1)).await.unwrap();
+    store.create_recovery(order(1), act()).await.unwrap();
     let store = Arc::new(store);
     let tasks: Vec<_> = (0..8)
         .map(|_| {
@@ -100,24 +100,24 @@ pub async fn one_at_a_time_goes_on(store: impl WholeStore) {
 /// It is nobody's work any more, and can be read.
 pub async fn an_order_ends(store: impl WholeStore) {
     let id = RecoveryId::from_bits(1);
-    store.create_recovery(order(1)).await.unwrap();
+    store.create_recovery(order(1), act()).await.unwrap();
     store.hold_recovery(id, at(61), at(90)).await.unwrap().unwrap();
     let done = Recovery { standing: Standing::Done { at: at(62) }, ..order(1) };
     assert!(store.keep_recovery(done.clone(), at(90), None).await.unwrap());
     assert_eq!(store.running_recoveries(10).await.unwrap(), []);
     assert_eq!(store.hold_recovery(id, at(91), at(120)).await.unwrap(), None);
     assert_eq!(store.read_recovery(id).await.unwrap(), Some(done.clone()));
-    assert_eq!(store.cancel_recovery(id, at(99)).await.unwrap(), Some(done), "too late");
+    assert_eq!(store.cancel_recovery(id, at(99), act()).await.unwrap(), Some(done), "too late");
 }
 
 /// At any time; whoever is at it finds out.
 pub async fn an_order_is_cancelled(store: impl WholeStore) {
     let id = RecoveryId::from_bits(1);
-    assert_eq!(store.cancel_recovery(id, NOW).await.unwrap(), None);
-    store.create_recovery(order(1)).await.unwrap();
+    assert_eq!(store.cancel_recovery(id, NOW, act()).await.unwrap(), None);
+    store.create_recovery(order(1), act()).await.unwrap();
     store.hold_recovery(id, at(61), at(90)).await.unwrap().unwrap();
     let cancelled = Recovery { standing: Standing::Cancelled { at: at(62) }, ..order(1) };
-    assert_eq!(store.cancel_recovery(id, at(62)).await.unwrap(), Some(cancelled.clone()));
+    assert_eq!(store.cancel_recovery(id, at(62), act()).await.unwrap(), Some(cancelled.clone()));
     assert!(!store.keep_recovery(order(1), at(90), Some(at(99))).await.unwrap());
     assert_eq!(store.read_recovery(id).await.unwrap(), Some(cancelled));
     assert_eq!(store.running_recoveries(10).await.unwrap(), []);

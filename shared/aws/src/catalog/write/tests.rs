@@ -6,7 +6,7 @@ use aws_smithy_runtime_api::client::http::{
 };
 use aws_smithy_runtime_api::client::orchestrator::{HttpRequest, HttpResponse};
 use aws_smithy_types::body::SdkBody;
-use postback_contract::world::{MERCHANT, endpoint, merchant};
+use postback_contract::world::{MERCHANT, act, endpoint, merchant};
 use postback_domain::merchant::Merchant;
 use serde_json::{Value, json};
 
@@ -79,7 +79,7 @@ fn told(written: Written) -> String {
 /// What creating an endpoint is answered with, and how often DynamoDB was asked.
 async fn create_endpoint(answers: &[(u16, Value)]) -> (String, usize) {
     let (script, table) = Script::table(answers);
-    let written = endpoints::create(&table, &endpoint(1)).await;
+    let written = endpoints::create(&table, &endpoint(1), &act()).await;
     let asked = script.asked.lock().unwrap().len();
     (told(written), asked)
 }
@@ -91,7 +91,7 @@ async fn a_request_is_repeated_under_its_token() {
     let still_at_it = error(400, "TransactionInProgressException");
     let (script, table) = Script::table(&[lost, still_at_it, ok()]);
     let next = Merchant { revision: 2, ..merchant(1) };
-    assert_eq!(told(replace(&table, &next).await), "written");
+    assert_eq!(told(replace(&table, &next, &act()).await), "written");
     let tokens = script.tokens();
     assert_eq!(tokens.len(), 3);
     assert!(!tokens[0].is_empty() && tokens.iter().all(|token| *token == tokens[0]), "{tokens:?}");
@@ -101,8 +101,8 @@ async fn a_request_is_repeated_under_its_token() {
 async fn another_call_has_another_token() {
     let (script, table) = Script::table(&[ok(), ok()]);
     let next = Merchant { revision: 2, ..merchant(1) };
-    replace(&table, &next).await.unwrap();
-    replace(&table, &next).await.unwrap();
+    replace(&table, &next, &act()).await.unwrap();
+    replace(&table, &next, &act()).await.unwrap();
     let tokens = script.tokens();
     assert_ne!(tokens[0], tokens[1]);
 }
@@ -154,7 +154,7 @@ async fn refusals_are_told_apart() {
     {
         let (_, table) = Script::table(&[stale.clone(), row]);
         let next = Merchant { revision: 2, ..merchant(1) };
-        assert_eq!(told(replace(&table, &next).await), expected);
+        assert_eq!(told(replace(&table, &next, &act()).await), expected);
     }
 }
 
@@ -162,9 +162,9 @@ async fn refusals_are_told_apart() {
 #[tokio::test(start_paused = true)]
 async fn no_write_asks_for_the_row_that_was_there() {
     let (script, table) = Script::table(&[ok(), ok(), ok()]);
-    endpoints::create(&table, &endpoint(1)).await.unwrap();
-    replace(&table, &endpoint(1)).await.unwrap();
-    merchants::create(&table, &merchant(1)).await.unwrap();
+    endpoints::create(&table, &endpoint(1), &act()).await.unwrap();
+    replace(&table, &endpoint(1), &act()).await.unwrap();
+    merchants::create(&table, &merchant(1), &act()).await.unwrap();
     let asked = script.asked.lock().unwrap();
     assert!(asked.iter().all(|body| !body.to_string().contains("ALL_OLD")), "{asked:?}");
 }
@@ -208,4 +208,22 @@ fn names_are_found_in_expressions() {
     let expected = [("#a", "a"), ("#b_2", "b_2"), ("#c", "c"), ("#pk", "pk")];
     assert_eq!(names, expected.map(|(sigil, name)| (sigil.to_owned(), name.to_owned())));
     assert!(some(names_in(&["", ""])).is_none());
+}
+
+/// In the same transaction, after everything that may refuse it.
+#[tokio::test(start_paused = true)]
+async fn a_write_takes_its_record_along() {
+    let (script, table) = Script::table(&[ok(), ok()]);
+    let record = act();
+    endpoints::create(&table, &endpoint(1), &record).await.unwrap();
+    replace(&table, &endpoint(1), &record).await.unwrap();
+    for body in script.asked.lock().unwrap().iter() {
+        let writes = body["TransactItems"].as_array().unwrap();
+        let key = |write: &Value| write["Put"]["Item"]["pk"]["S"].as_str().map(str::to_owned);
+        let keys: Vec<_> = writes.iter().map(|write| key(write).unwrap_or_default()).collect();
+        let record = record.id.to_string();
+        let entries = ["list#audit".to_owned(), format!("list#audit#{MERCHANT}")];
+        let expected = [record, entries[0].clone(), entries[1].clone()];
+        assert_eq!(keys[keys.len() - 3..], expected);
+    }
 }

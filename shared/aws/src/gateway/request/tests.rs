@@ -159,3 +159,28 @@ fn what_is_no_request_is_told_apart() {
         assert_eq!(read.into_http().unwrap_err().to_string(), expected, "{envelope}");
     }
 }
+
+/// Not the address that a header tells.
+#[test]
+fn the_sender_is_who_the_gateway_saw() {
+    let forwarded = json!({"x-forwarded-for": "203.0.113.9"});
+    let of_v1 = |identity: Value| {
+        let context = json!({"identity": identity});
+        v1(json!({"headers": forwarded, "requestContext": context}))
+    };
+    let of_v2 = |mut http: Value| {
+        http["method"] = json!("GET");
+        v2(json!({"headers": forwarded, "requestContext": {"http": http}}))
+    };
+    let sender = |request: &Request<Bytes>| {
+        request.extensions().get::<ClientAddress>().map(|address| address.0.to_string())
+    };
+    for address in ["192.0.2.7", "2001:db8::7"] {
+        assert_eq!(sender(&of_v1(json!({"sourceIp": address}))).as_deref(), Some(address));
+        assert_eq!(sender(&of_v2(json!({"sourceIp": address}))).as_deref(), Some(address));
+    }
+    for unknown in [json!({}), json!({"sourceIp": null}), json!({"sourceIp": "test-invoke"})] {
+        assert_eq!(sender(&of_v1(unknown.clone())), None);
+        assert_eq!(sender(&of_v2(unknown)), None);
+    }
+}

@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use postback_domain::audit::Record;
 use postback_domain::delivery::Delivery;
 use postback_domain::delivery::message::Message;
 use postback_domain::event::Event;
@@ -48,8 +49,12 @@ impl History for FaultyStore {
 }
 
 impl Recoveries for FaultyStore {
-    async fn create_recovery(&self, recovery: Recovery) -> Result<(), CatalogError> {
-        self.inner.create_recovery(recovery).await
+    async fn create_recovery(
+        &self,
+        recovery: Recovery,
+        record: Record,
+    ) -> Result<(), CatalogError> {
+        self.inner.create_recovery(recovery, record).await
     }
 
     async fn read_recovery(&self, id: RecoveryId) -> Result<Option<Recovery>, Unavailable> {
@@ -82,8 +87,9 @@ impl Recoveries for FaultyStore {
         &self,
         id: RecoveryId,
         now: Timestamp,
+        record: Record,
     ) -> Result<Option<Recovery>, Unavailable> {
-        self.pass(Step::Other, self.inner.cancel_recovery(id, now)).await
+        self.pass(Step::Other, self.inner.cancel_recovery(id, now, record)).await
     }
 
     async fn addressed_to(

@@ -2,12 +2,13 @@
 
 use std::path::Path;
 
+use postback_domain::audit::{Action, Actor, Origin, Record};
 use postback_domain::delivery::retry::RetryPolicy;
 use postback_domain::endpoint::{
     AttemptTimeout, Destinations, Endpoint, EndpointSecret, EndpointUrl, EventFilter, Kind, Switch,
 };
 use postback_domain::event::{Event, EventType, ProviderEventId};
-use postback_domain::ids::{EndpointId, EventId, MerchantId, SourceId};
+use postback_domain::ids::{AuditId, EndpointId, EventId, MerchantId, SourceId};
 use postback_domain::merchant::Merchant;
 use postback_domain::rotation::Owner;
 use postback_domain::signing::SigningSecret;
@@ -40,8 +41,24 @@ pub(super) async fn merchant(store: &EmbeddedStore) -> MerchantId {
         created_at: START,
         revision: 1,
     };
-    store.create_merchant(merchant).await.expect("a fresh store");
+    store.create_merchant(merchant, act()).await.expect("a fresh store");
     MERCHANT
+}
+
+/// Of what the operator does in these tests, which nobody asks for here.
+pub(crate) fn act() -> Record {
+    Record {
+        id: AuditId::from_bits(1),
+        at: START,
+        actor: Actor::Operator,
+        action: Action::EndpointUpdated,
+        merchant_id: Some(MERCHANT),
+        object: None,
+        origin: Origin::default(),
+        request_id: String::new(),
+        before: None,
+        after: None,
+    }
 }
 
 /// A policy of these waits.
@@ -83,7 +100,7 @@ impl World {
             revision: 1,
         };
         change(&mut endpoint);
-        self.embedded.create_endpoint(endpoint).await.expect("the store is there");
+        self.embedded.create_endpoint(endpoint, act()).await.expect("the store is there");
     }
 
     pub(crate) async fn read_endpoint(&self, name: &str) -> Endpoint {
@@ -95,11 +112,12 @@ impl World {
         let mut endpoint = self.read_endpoint(name).await;
         endpoint.revision += 1;
         change(&mut endpoint);
-        self.embedded.replace_endpoint(endpoint).await.expect("nobody else changes it");
+        self.embedded.replace_endpoint(endpoint, act()).await.expect("nobody else changes it");
     }
 
     pub(crate) async fn delete_endpoint(&self, name: &str) {
-        let deleted = self.embedded.delete_endpoint(self.merchant, self.endpoint_id(name)).await;
+        let deleted =
+            self.embedded.delete_endpoint(self.merchant, self.endpoint_id(name), act()).await;
         deleted.expect("the endpoint is there");
     }
 
@@ -108,7 +126,7 @@ impl World {
         let mut merchant = merchant.expect("the store is there").expect("the merchant is there");
         merchant.revision += 1;
         change(&mut merchant);
-        self.embedded.replace_merchant(merchant).await.expect("nobody else changes it");
+        self.embedded.replace_merchant(merchant, act()).await.expect("nobody else changes it");
     }
 
     /// What the endpoint answers, in order; see [`super::sender::Reply`]. After the last, 200.

@@ -6,6 +6,7 @@ use std::time::Duration;
 use axum::extract::State;
 use axum::http::StatusCode;
 use axum::response::Response;
+use postback_domain::audit::Action;
 use postback_domain::endpoint::{Endpoint, EndpointSecret};
 use postback_domain::ids::EndpointId;
 use postback_domain::limits::{SECRETS_PER_ENDPOINT_MAX, SIGNING_OVERLAP, SIGNING_OVERLAP_MAX};
@@ -16,11 +17,12 @@ use postback_engine::ports::catalog::Catalog;
 use serde::Serialize;
 
 use super::merchant_asked;
+use crate::api::act::{Act, Tell};
 use crate::api::auth::{Caller, scoped};
 use crate::api::change::change;
 use crate::api::input::{Body, Ids, Query};
 use crate::api::seed::Seed;
-use crate::api::sources::secrets::outcome;
+use crate::api::sources::secrets::is_rotated;
 use crate::api::values::whole;
 use crate::api::{Api, ApiPorts};
 use crate::edge;
@@ -31,8 +33,9 @@ use crate::problem::Problem;
 struct RotatedView<'a> {
     /// The endpoint.
     id: EndpointId,
-    /// The new secret, only here.
-    secret: &'a str,
+    /// The new secret, only in the answer.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    secret: Option<&'a str>,
     /// Until when the one before signs as well. Null: it does not.
     previous_expires_at: Option<Timestamp>,
 }
@@ -40,6 +43,7 @@ struct RotatedView<'a> {
 pub(crate) async fn rotate<P: ApiPorts>(
     State(api): State<Api<P>>,
     caller: Caller,
+    act: Act,
     Ids(id): Ids<EndpointId>,
     query: Query,
     seed: Seed,
@@ -62,13 +66,25 @@ pub(crate) async fn rotate<P: ApiPorts>(
         "endpoint",
         || store.read_endpoint(merchant, id),
         |endpoint| apply(endpoint, rotation.clone(), &seed),
-        |endpoint| store.replace_endpoint(endpoint),
+        |_, after| {
+            let record = act.record(Action::EndpointSecretRotated).on(merchant, id);
+            let record = record.after(&RotatedView::of(&after, seed.at()));
+            store.replace_endpoint(after, record)
+        },
     );
     let endpoint = changed.await?.after;
-    let previous = endpoint.secrets.get(1).filter(|secret| secret.is_live(seed.at()));
-    let previous_expires_at = previous.and_then(|EndpointSecret { expires_at, .. }| *expires_at);
-    let view = RotatedView { id, secret: secret.expose(), previous_expires_at };
-    Ok(edge::json(StatusCode::OK, &view))
+    let shown_once =
+        RotatedView { secret: Some(secret.expose()), ..RotatedView::of(&endpoint, seed.at()) };
+    Ok(edge::json(StatusCode::OK, &shown_once))
+}
+
+impl RotatedView<'_> {
+    fn of(endpoint: &Endpoint, now: Timestamp) -> Self {
+        let previous = endpoint.secrets.get(1).filter(|secret| secret.is_live(now));
+        let previous_expires_at =
+            previous.and_then(|EndpointSecret { expires_at, .. }| *expires_at);
+        Self { id: endpoint.id, secret: None, previous_expires_at }
+    }
 }
 
 fn apply(
@@ -77,7 +93,8 @@ fn apply(
     seed: &Seed,
 ) -> Result<(), Problem> {
     let owner = endpoint.next_owner();
-    outcome(rotation.apply(&mut endpoint.secrets, owner, seed.at()), seed)?;
-    endpoint.revision = endpoint.revision.saturating_add(1);
+    if is_rotated(rotation.apply(&mut endpoint.secrets, owner, seed.at()), seed)? {
+        endpoint.revision = endpoint.revision.saturating_add(1);
+    }
     Ok(())
 }

@@ -8,6 +8,7 @@ use std::time::Duration;
 use axum::extract::State;
 use axum::http::StatusCode;
 use axum::response::{IntoResponse, Response};
+use postback_domain::audit::Action;
 use postback_domain::ids::{SecretId, SourceId};
 use postback_domain::limits::{SECRET_OVERLAP, SECRET_OVERLAP_MAX, SECRETS_PER_SOURCE_MAX};
 use postback_domain::rotation::{self, Rotation, RotationError};
@@ -17,6 +18,7 @@ use postback_engine::ports::catalog::Catalog;
 use postback_verify::Secret;
 use serde::Serialize;
 
+use crate::api::act::{Act, Tell};
 use crate::api::auth::Admin;
 use crate::api::change::change;
 use crate::api::fields::Patch;
@@ -51,6 +53,7 @@ struct Secrets {
 pub(crate) async fn create<P: ApiPorts>(
     State(api): State<Api<P>>,
     _: Admin,
+    act: Act,
     Ids(id): Ids<SourceId>,
     seed: Seed,
     body: Body,
@@ -71,12 +74,15 @@ pub(crate) async fn create<P: ApiPorts>(
         "source",
         || store.read_source(id),
         |source| rotate(source, rotation.clone(), &seed),
-        |source| store.replace_source(source),
+        |_, after| {
+            let record = act.record(Action::SourceSecretCreated).on(after.merchant_id, id);
+            let record = record.after(&SecretView::new_in(&after, &rotation.secret));
+            store.replace_source(after, record)
+        },
     );
     let source = changed.await?.after;
-    let new = source.secrets.iter().find(|secret| secret.secret == rotation.secret);
-    let new = new.ok_or(Problem::NotFound("secret"))?;
-    Ok(edge::json(StatusCode::CREATED, &SecretView::of(new, &HashMap::new())))
+    let new = SecretView::new_in(&source, &rotation.secret).ok_or(Problem::NotFound("secret"))?;
+    Ok(edge::json(StatusCode::CREATED, &new))
 }
 
 pub(crate) async fn list<P: ApiPorts>(
@@ -95,6 +101,7 @@ pub(crate) async fn list<P: ApiPorts>(
 pub(crate) async fn delete<P: ApiPorts>(
     State(api): State<Api<P>>,
     _: Admin,
+    act: Act,
     Ids((id, secret)): Ids<(SourceId, SecretId)>,
 ) -> Result<Response, Problem> {
     let store = api.store();
@@ -106,7 +113,12 @@ pub(crate) async fn delete<P: ApiPorts>(
             source.revision = source.revision.saturating_add(1);
             Ok(())
         },
-        |source| store.replace_source(source),
+        |before, after| {
+            let removed = before.secrets.iter().find(|one| one.id == secret);
+            let removed = removed.map(|removed| SecretView::of(removed, &HashMap::new()));
+            let record = act.record(Action::SourceSecretDeleted).on(after.merchant_id, id);
+            store.replace_source(after, record.before(&removed))
+        },
     );
     changed.await?;
     Ok(StatusCode::NO_CONTENT.into_response())
@@ -116,17 +128,18 @@ fn rotate(source: &mut Source, rotation: Rotation<Secret>, seed: &Seed) -> Resul
     let fits = source.scheme.scheme().check_secret(&rotation.secret);
     fits.map_err(|error| Problem::invalid("secret", error))?;
     let owner = source.next_owner();
-    outcome(rotation.apply(&mut source.secrets, owner, seed.at()), seed)?;
-    source.revision = source.revision.saturating_add(1);
+    if is_rotated(rotation.apply(&mut source.secrets, owner, seed.at()), seed)? {
+        source.revision = source.revision.saturating_add(1);
+    }
     Ok(())
 }
 
-/// What a rotation answers. A secret that is there already is our own work if the request is carried
-/// out again.
-pub(crate) fn outcome(rotated: Result<(), RotationError>, seed: &Seed) -> Result<(), Problem> {
+/// Whether a rotation was made just now. A secret that is there already is our own work if the
+/// request is carried out again, and then nothing is left to do.
+pub(crate) fn is_rotated(rotated: Result<(), RotationError>, seed: &Seed) -> Result<bool, Problem> {
     match rotated {
-        Err(RotationError::Known(_)) if seed.is_again() => Ok(()),
-        rotated => rotated.map_err(refused),
+        Err(RotationError::Known(_)) if seed.is_again() => Ok(false),
+        rotated => rotated.map(|()| true).map_err(refused),
     }
 }
 
@@ -140,6 +153,12 @@ fn refused(error: RotationError) -> Problem {
 }
 
 impl SecretView {
+    /// The one that was just added.
+    fn new_in(source: &Source, secret: &Secret) -> Option<Self> {
+        let new = source.secrets.iter().find(|one| one.secret == *secret);
+        new.map(|new| Self::of(new, &HashMap::new()))
+    }
+
     fn of(secret: &SourceSecret, uses: &HashMap<SecretId, Timestamp>) -> Self {
         Self {
             id: secret.id,
