@@ -25,29 +25,44 @@ use crate::problem::Problem;
 /// A record as its reader sees it.
 #[derive(Serialize)]
 struct RecordView<'a> {
+    /// The record's own.
     id: AuditId,
+    /// When it was done.
     at: Timestamp,
+    /// Who did it.
     actor: ActorView,
+    /// What was done, as `noun.verb`.
     action: &'static str,
+    /// The merchant that it concerns. Null: several.
     merchant_id: Option<MerchantId>,
+    /// What it was done to; a secret is its source's or endpoint's. Null: no single thing.
     object_id: Option<String>,
+    /// Where the request came from.
     from: OriginView<'a>,
+    /// What the answer called the request.
     request_id: &'a str,
+    /// The object as it was, as the API shows it. What is too long is cut, and `cut` names it.
     before: Option<Box<RawValue>>,
+    /// The object as it was made.
     after: Option<Box<RawValue>>,
 }
 
+/// Whose key it came with.
 #[derive(Serialize)]
 struct ActorView {
+    /// The operator, a merchant's key, or a portal token.
     kind: &'static str,
     /// Of the key or portal token; the operator has none.
     #[serde(skip_serializing_if = "Option::is_none")]
     id: Option<String>,
 }
 
+/// Where a request came from.
 #[derive(Default, Serialize)]
 struct OriginView<'a> {
+    /// The address that the connection came from; no header is believed.
     ip: Option<IpAddr>,
+    /// What its sender calls itself, cut to 256 bytes.
     user_agent: Option<&'a str>,
 }
 

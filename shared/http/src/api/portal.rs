@@ -28,9 +28,13 @@ use crate::problem::Problem;
 /// A portal token as whoever mints it sees it.
 #[derive(Serialize)]
 struct PortalTokenView<'a> {
+    /// Its id, which is no secret.
     id: PortalTokenId,
+    /// The one merchant that it is good for.
     merchant_id: MerchantId,
+    /// When it was minted.
     created_at: Timestamp,
+    /// From when on it opens nothing.
     expires_at: Timestamp,
     /// Only in the answer that creates it.
     #[serde(skip_serializing_if = "Option::is_none")]

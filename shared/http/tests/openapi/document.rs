@@ -90,8 +90,9 @@ posts to its `ingest_url`. An accepted request is one or more **events**. A merc
 
 **Keys.** `Authorization: Bearer <key>`. The operator's key opens everything. A merchant's key \
 opens what is that merchant's own, as far as its scopes go: `read` for GET, `write` for the rest, \
-`pull` for fetching what could not be delivered and nothing else. Another merchant's objects are \
-not there (404).
+`pull` for fetching what could not be delivered and nothing else, `admin` for the merchant itself, \
+its keys, portal tokens and audit, and nothing else. A **portal token** opens what `read` and \
+`write` do, for a while. Another merchant's objects are not there (404).
 
 **Bodies** are JSON objects, sent as `application/json`. A field or query parameter that is not \
 known is refused, so that a misspelt one is noticed. Fields may be added to answers, so a reader \
@@ -117,8 +118,9 @@ fn security_scheme() -> Value {
     json!({
         "type": "http", "scheme": "bearer", "bearerFormat": "pbk_<key id>_<secret>",
         "description": "A merchant's key, or the operator's. What stands with an operation is \
-            what a key needs for it: the scope `read`, `write` or `pull` of a merchant's key, or \
-            `admin`, which is the operator's key and no scope.",
+            what a key needs for it: the scope `read`, `write`, `pull` or `admin` of a merchant's \
+            key, or `operator`, which is the operator's key and no scope. A portal token has the \
+            scopes `read` and `write`.",
     })
 }
 

@@ -3,6 +3,7 @@
 //! A new route is one more [`Operation`] in its noun's file; a new field of a body is one more
 //! input there; a new field of a view comes by itself, with its comment.
 
+mod audit;
 mod dead_letters;
 mod deliveries;
 mod endpoints;
@@ -10,6 +11,7 @@ mod events;
 mod ingest;
 mod keys;
 mod merchants;
+mod portal;
 mod presets;
 mod pull;
 mod recoveries;
@@ -41,6 +43,7 @@ pub(crate) fn nouns() -> Vec<Noun> {
     vec![
         merchants::noun(),
         keys::noun(),
+        portal::noun(),
         presets::noun(),
         sources::noun(),
         ingest::noun(),
@@ -50,6 +53,7 @@ pub(crate) fn nouns() -> Vec<Noun> {
         pull::noun(),
         recoveries::noun(),
         dead_letters::noun(),
+        audit::noun(),
         served::noun(),
     ]
 }

@@ -229,6 +229,9 @@ impl Operation {
 
     fn described(&self, route: &Route, asks: &Asks) -> String {
         let key = match (asks.admin, asks.caller, scope(route)) {
+            _ if asks.steward => "Opened by a key with the scope `admin` of this merchant, and by \
+                the operator's key."
+                .to_owned(),
             (true, _, _) => "Opened by the operator's key alone.".to_owned(),
             (_, true, scope) if self.opens_to_pull => {
                 format!(
@@ -247,11 +250,12 @@ impl Operation {
 
     fn security(&self, route: &Route, asks: &Asks) -> Value {
         match (asks.admin, asks.caller) {
-            (true, _) => json!([{"key": ["admin"]}]),
+            _ if asks.steward => json!([{"key": ["admin"]}, {"key": ["operator"]}]),
+            (true, _) => json!([{"key": ["operator"]}]),
             (_, true) if self.opens_to_pull => {
-                json!([{"key": [scope(route)]}, {"key": ["pull"]}, {"key": ["admin"]}])
+                json!([{"key": [scope(route)]}, {"key": ["pull"]}, {"key": ["operator"]}])
             }
-            (_, true) => json!([{"key": [scope(route)]}, {"key": ["admin"]}]),
+            (_, true) => json!([{"key": [scope(route)]}, {"key": ["operator"]}]),
             _ => json!([]),
         }
     }
@@ -306,8 +310,8 @@ impl Operation {
             (self.is_tagged, "etag"),
             (self.is_located, "location"),
             (is_once(route, asks), "idempotent-replayed"),
-            (asks.caller, "ratelimit"),
-            (asks.caller, "ratelimit-policy"),
+            (asks.steward || asks.caller, "ratelimit"),
+            (asks.steward || asks.caller, "ratelimit-policy"),
         ];
         for (is_there, name) in named {
             if is_there {
@@ -340,12 +344,11 @@ impl Operation {
         };
         let needs_field = self.is_of_one_merchant
             || self.body.iter().any(|body| body.fields.iter().any(|field| field.is_required));
-        when(
-            asks.admin || asks.caller,
-            &["unauthenticated", "scope_missing", "rate_limited", "unavailable"],
-        );
+        let is_opened = asks.admin || asks.steward || asks.caller;
+        when(is_opened, &["unauthenticated", "rate_limited", "unavailable"]);
+        when(asks.steward || asks.caller, &["scope_missing"]);
         when(asks.admin, &["admin_only"]);
-        when(asks.caller || !asks.ids.is_empty(), &["not_found"]);
+        when(asks.steward || asks.caller || !asks.ids.is_empty(), &["not_found"]);
         when(asks.query, &["invalid_field", "unknown_field"]);
         when(asks.body, &["malformed_json", "unreadable_body", "body_too_large"]);
         when(asks.body, &["unsupported_media_type", "invalid_field", "unknown_field"]);
@@ -371,7 +374,7 @@ fn scope(route: &Route) -> &'static str {
 
 /// Whether an `Idempotency-Key` is heard.
 fn is_once(route: &Route, asks: &Asks) -> bool {
-    route.method == "POST" && (asks.caller || asks.admin)
+    route.method == "POST" && (asks.caller || asks.steward || asks.admin)
 }
 
 /// In a query there is no null, and a number is digits.

@@ -56,7 +56,7 @@ pub(crate) const CODES: &[Code] = &[
         .says("a valid key is needed: authorization: Bearer <key>"),
     code("signature_refused", 401, "The request is not signed as the source says. Why is in the log alone."),
     code("admin_only", 403, "Only the operator's key opens this route.")
-        .says("only the admin key opens this route"),
+        .says("only the operator's key opens this route"),
     code("scope_missing", 403, "The key has not the scope that this operation needs.")
         .says("the key lacks the scope `write`"),
     code("not_found", 404, "There is no such object, or it is another merchant's; the answer is the same for both.")

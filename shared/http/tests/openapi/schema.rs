@@ -5,7 +5,8 @@ use std::ops::RangeInclusive;
 
 use postback_domain::delivery::State;
 use postback_domain::ids::{
-    DeliveryId, EndpointId, EventId, KeyId, MerchantId, RecoveryId, SecretId, SourceId,
+    AuditId, DeliveryId, EndpointId, EventId, KeyId, MerchantId, PortalTokenId, RecoveryId,
+    SecretId, SourceId,
 };
 use postback_domain::limits::{
     EVENT_TYPE_BYTES_MAX, NAME_BYTES_MAX, RETRY_WAIT_MAX, RETRY_WAITS_MAX,
@@ -56,6 +57,8 @@ pub(crate) fn prefix(name: &str) -> Option<&'static str> {
         "KeyId" => KeyId::PREFIX,
         "RecoveryId" => RecoveryId::PREFIX,
         "SecretId" => SecretId::PREFIX,
+        "PortalTokenId" => PortalTokenId::PREFIX,
+        "AuditId" => AuditId::PREFIX,
         _ => return None,
     })
 }

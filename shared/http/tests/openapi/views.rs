@@ -10,7 +10,10 @@ use crate::schema::{self, nullable, object};
 use crate::source::{Field, Kind, shape};
 
 /// Names in the document of types whose own name, without `View`, would not say enough.
-const NAMES: [(&str, &str, &str); 9] = [
+const NAMES: [(&str, &str, &str); 12] = [
+    ("api/audit.rs", "RecordView", "AuditRecord"),
+    ("api/audit.rs", "ActorView", "AuditActor"),
+    ("api/audit.rs", "OriginView", "AuditOrigin"),
     ("api/events.rs", "DeliveryView", "EventDelivery"),
     ("api/merchants.rs", "PolicyView", "RetryPolicy"),
     ("api/endpoints.rs", "HealthView", "EndpointHealth"),
@@ -150,6 +153,9 @@ impl Views {
                 if let Some(inner) = argument_of(ty, "Option") {
                     return nullable(self.of(file, inner));
                 }
+                if let Some(inner) = argument_of(ty, "Box") {
+                    return self.of(file, inner);
+                }
                 if let Some(item) = argument_of(ty, "Vec") {
                     return json!({"type": "array", "items": self.of(file, item)});
                 }
@@ -181,6 +187,7 @@ fn plain(name: &str) -> Option<Value> {
         "Config" => json!({"type": "object", "additionalProperties": {"type": "string"}}),
         "Timestamp" => schema::shown_time(),
         "Label" => json!({"type": "string"}),
+        "IpAddr" => json!({"type": "string"}),
         "EventType" => json!({"type": "string"}),
         "ProviderEventId" => json!({"type": "string"}),
         name => schema::id(schema::prefix(name)?),

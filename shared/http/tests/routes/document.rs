@@ -202,8 +202,8 @@ async fn limits_of_queries_are_where_the_document_says() {
 async fn keys_open_what_the_document_says() {
     let world = World::new();
     let merchant = world.merchant("Shop").await;
-    let mut callers = vec![("", world.anonymous()), ("admin", world.admin())];
-    for scope in ["read", "write", "pull"] {
+    let mut callers = vec![("", world.anonymous()), ("operator", world.admin())];
+    for scope in ["read", "write", "pull", "admin"] {
         let path = format!("/v1/merchants/{}/keys", merchant.id);
         let key =
             world.admin().post(&path, json!({"name": scope, "scopes": [scope]})).await.ok(201);

@@ -187,7 +187,7 @@ impl World {
             merchant_id: Some(merchant_id),
             object: Some(endpoint_id.into()),
             origin: Origin::default(),
-            request_id: "req_1".to_owned(),
+            request_id: "req_0000000000000001".to_owned(),
             before: None,
             after: None,
         };

@@ -25,7 +25,7 @@ pub(super) fn noun() -> Noun {
 }
 
 fn create() -> Operation {
-    let scope = json!({"type": "string", "enum": ["read", "write", "pull"]});
+    let scope = json!({"type": "string", "enum": ["read", "write", "pull", "admin"]});
     Operation::new("POST /v1/merchants/{merchant_id}/keys", "createKey", "Create a key")
         .about("The only answer that shows the key.")
         .body(
@@ -33,10 +33,11 @@ fn create() -> Operation {
                 required("name", label(), "A name for people, such as where the key is used."),
                 optional(
                     "scopes",
-                    list_of(1..=3, scope),
+                    list_of(1..=4, scope),
                     "What it opens: `read` for GET, `write` for the rest, `pull` for fetching \
-                     and acknowledging what could not be delivered. Without this, `read` and \
-                     `write`, which open pulling as well.",
+                     and acknowledging what could not be delivered, `admin` for the merchant \
+                     itself, its keys, portal tokens and audit, and nothing else. Without this, \
+                     `read` and `write`, which open pulling as well.",
                 ),
                 optional(
                     "expires_at",

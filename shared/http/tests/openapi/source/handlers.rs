@@ -12,6 +12,8 @@ pub(crate) struct Asks {
     pub(crate) caller: bool,
     /// The operator's key.
     pub(crate) admin: bool,
+    /// A merchant's key with the scope `admin`, or the operator's.
+    pub(crate) steward: bool,
     pub(crate) query: bool,
     pub(crate) body: bool,
     pub(crate) if_match: bool,
@@ -36,12 +38,13 @@ pub(crate) fn asks_of(route: &Route) -> Asks {
         match last_ident(&path.path).as_str() {
             "Caller" => asks.caller = true,
             "Admin" => asks.admin = true,
+            "Steward" => asks.steward = true,
             "Query" => asks.query = true,
             "Body" => asks.body = true,
             "IfMatch" => asks.if_match = true,
             "Ids" => asks.ids = ids(&path.path),
-            // The handle, what is drawn at random, and ingest's whole request.
-            "State" | "Seed" | "Request" => {}
+            // The handle, what is drawn at random, what is recorded, and ingest's whole request.
+            "State" | "Seed" | "Act" | "Request" => {}
             other => panic!(
                 "{}: the handler asks for `{other}`, of which shared/http/tests/openapi/source/\
                  handlers.rs does not know which answers can come of it",
