@@ -1,5 +1,7 @@
 //! The command line, as clap reads it.
 
+mod values;
+
 use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::time::Duration;
@@ -8,6 +10,7 @@ use clap::{Args, Parser, Subcommand};
 use postback_domain::limits::API_REQUESTS_PER_MINUTE;
 use postback_verify::{Tolerance, UnixTime};
 
+use self::values::{moment, tolerance};
 use crate::listen::ListenArguments;
 use crate::nouns::audit::{self, AuditArguments};
 use crate::nouns::deliveries::DeliveriesCommand;
@@ -18,6 +21,8 @@ use crate::nouns::sources::SourcesCommand;
 use crate::redrive::RedriveArguments;
 use crate::remote::{ProfileCommand, RemoteArguments};
 use crate::tail::TailArguments;
+
+pub(crate) use self::values::{duration, name_and_value};
 
 /// Makes sure that payment events reach the merchants they are for.
 #[derive(Debug, Parser)]
@@ -388,35 +393,6 @@ pub(crate) struct PresetsArguments {
     pub(crate) json: bool,
 }
 
-/// Reads `5m`, `90s`, `1h 30m`; from one second to one day.
-pub(crate) fn duration(text: &str) -> Result<Duration, String> {
-    let span: jiff::SignedDuration =
-        text.parse().map_err(|_| "must be a duration such as 30s or 5m".to_owned())?;
-    let duration = Duration::try_from(span).map_err(|_| "must not be negative".to_owned())?;
-    let range = Duration::from_secs(1)..=Duration::from_secs(24 * 3600);
-    if range.contains(&duration) { Ok(duration) } else { Err("must be from 1s to 24h".to_owned()) }
-}
-
-/// Reads a duration, or `none`.
-fn tolerance(text: &str) -> Result<Tolerance, String> {
-    if text == "none" { Ok(Tolerance::Unchecked) } else { duration(text).map(Tolerance::Within) }
-}
-
-/// Reads `2026-09-21T12:00:00Z` or `1790000000`.
-fn moment(text: &str) -> Result<UnixTime, String> {
-    let secs = text.parse().map(UnixTime::from_secs).ok();
-    let millis = || {
-        let time: jiff::Timestamp = text.parse().ok()?;
-        u64::try_from(time.as_millisecond()).ok().map(UnixTime::from_millis)
-    };
-    secs.or_else(millis).ok_or("must be RFC 3339 or seconds since 1970".to_owned())
-}
-
-pub(crate) fn name_and_value(text: &str) -> Result<(String, String), String> {
-    let (name, value) = text.split_once('=').ok_or("must be NAME=VALUE")?;
-    Ok((name.to_owned(), value.to_owned()))
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -425,27 +401,5 @@ mod tests {
     fn the_command_line_is_consistent() {
         use clap::CommandFactory as _;
         Cli::command().debug_assert();
-    }
-
-    #[test]
-    fn moments() {
-        let at = UnixTime::from_secs(1_790_000_000);
-        assert_eq!(moment("1790000000"), Ok(at));
-        assert_eq!(moment("2026-09-21T14:13:20Z"), Ok(at));
-        assert_eq!(moment("2026-09-21T16:13:20.000+02:00"), Ok(at));
-        for bad in ["", "yesterday", "-1", "1969-12-31T23:59:59Z"] {
-            assert!(moment(bad).is_err(), "{bad:?}");
-        }
-        assert_eq!(tolerance("none"), Ok(Tolerance::Unchecked));
-        assert_eq!(tolerance("5m"), Ok(Tolerance::Within(Duration::from_secs(300))));
-    }
-
-    #[test]
-    fn durations() {
-        assert_eq!(duration("5m"), Ok(Duration::from_secs(300)));
-        assert_eq!(duration("1h 30m"), Ok(Duration::from_secs(5400)));
-        for bad in ["", "5", "0s", "-5m", "500ms", "25h", "soon"] {
-            assert!(duration(bad).is_err(), "{bad:?}");
-        }
     }
 }
