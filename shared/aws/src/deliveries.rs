@@ -5,15 +5,17 @@
 //! [`Fence`]: postback_domain::delivery::Fence
 
 mod settle;
+mod turns;
 mod wake;
 
 use aws_sdk_dynamodb::operation::update_item::UpdateItemError;
 use aws_sdk_dynamodb::types::{ReturnValue, ReturnValuesOnConditionCheckFailure};
 use postback_domain::delivery::log::{self, Attempt};
 use postback_domain::delivery::message::{self, Message, Reading, Receipt};
-use postback_domain::delivery::{Claim, Delivery, Lease, Progress, Settlement, State};
+use postback_domain::delivery::{Claim, Delivery, Lease, Progress, Settlement, State, WaitsFor};
 use postback_domain::ids::{DeliveryId, EndpointId};
 use postback_domain::time::Timestamp;
+use postback_domain::turns::{RateLimit, Turn};
 use postback_engine::ports::store::{Claimed, Claiming, Reopening, Settled};
 use postback_engine::ports::{Deliveries, Unavailable};
 
@@ -55,11 +57,11 @@ impl Deliveries for DynamoStore {
         let Delivery { id, event_id, endpoint_id, round, tries, progress, .. } =
             delivery::delivery(&row)?;
         let Some(endpoint_id) = endpoint_id else { return Ok(Claiming::Overtaken) };
-        let shelved = match progress {
-            Progress::Pending { shelved, .. } => shelved,
-            _ => None,
+        let waits_for = match progress {
+            Progress::Pending { waits_for, .. } => waits_for,
+            _ => WaitsFor::Try,
         };
-        let claim = Claim::won(id, round, tries, lease).of_shelved(shelved);
+        let claim = Claim::won(id, round, tries, lease).of_one_that(waits_for);
         Ok(Claiming::Claimed(Claimed { claim, event_id, endpoint_id }))
     }
 
@@ -78,6 +80,15 @@ impl Deliveries for DynamoStore {
         due_at: Timestamp,
     ) -> Result<Reopening, Unavailable> {
         in_time(self.reopen_now(id, from_round, due_at)).await
+    }
+
+    async fn take_turn(
+        &self,
+        endpoint: EndpointId,
+        limit: RateLimit,
+        now: Timestamp,
+    ) -> Result<Turn, Unavailable> {
+        in_time(self.take_turn_now(endpoint, limit, now)).await
     }
 
     async fn wake(

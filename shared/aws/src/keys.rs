@@ -7,6 +7,7 @@
 //! | delivery | place | its id |
 //! | conflict | place | `conflict#`, the event's id, its number |
 //! | entry of what is for an unknown merchant | `addressed#`, its external id | opened, id |
+//! | line of an endpoint that takes turns | `line#`, its id | `it` |
 //! | request with an `Idempotency-Key` | `idempotency#`, its record's id | `it` |
 //!
 //! The place is what an event's id and its deliveries' ids have in common, so a delivery is found
@@ -25,9 +26,9 @@
 //!
 //! A partition takes 1,000 write units a second, so nothing that grows with traffic is one.
 
-use postback_domain::delivery::{Delivery, Progress, State};
+use postback_domain::delivery::{Delivery, Progress, State, WaitsFor};
 use postback_domain::idempotency::RecordId;
-use postback_domain::ids::{DeliveryId, EventId, MerchantId};
+use postback_domain::ids::{DeliveryId, EndpointId, EventId, MerchantId};
 use postback_domain::text::Label;
 use postback_domain::time::Timestamp;
 
@@ -76,6 +77,11 @@ pub(crate) fn addressed(addressee: &Label, delivery: &Delivery) -> Key {
 
 pub(crate) fn addressed_list(addressee: &Label) -> String {
     format!("addressed#{}", addressee.as_str())
+}
+
+/// Where it is kept from when on the next turn at an endpoint is free.
+pub(crate) fn line(endpoint: EndpointId) -> Key {
+    Key { pk: format!("line#{endpoint}"), sk: ALONE.to_owned() }
 }
 
 pub(crate) fn idempotency(id: RecordId) -> Key {
@@ -129,7 +135,9 @@ pub(crate) fn merchant_of_list(list: &str) -> Option<MerchantId> {
 pub(crate) fn list_of(delivery: &Delivery) -> Option<String> {
     let shard = delivery.id.as_bytes()[15] % LIST_SHARDS;
     match delivery.progress {
-        Progress::Pending { shelved: Some(_), .. } => Some(shelf(delivery.merchant_id, shard)),
+        Progress::Pending { waits_for: WaitsFor::Fetch(_), .. } => {
+            Some(shelf(delivery.merchant_id, shard))
+        }
         _ => ended_list(delivery.merchant_id, delivery.state(), shard),
     }
 }

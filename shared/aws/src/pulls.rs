@@ -3,7 +3,7 @@
 
 use aws_sdk_dynamodb::types::AttributeValue;
 use futures_util::future::try_join_all;
-use postback_domain::delivery::{Delivery, Progress, State, Via};
+use postback_domain::delivery::{Delivery, Progress, State, Via, WaitsFor};
 use postback_domain::ids::{DeliveryId, MerchantId};
 use postback_domain::limits::PULL_ROWS_MAX;
 use postback_domain::time::Timestamp;
@@ -128,9 +128,12 @@ impl DynamoStore {
             }
             match delivery.progress {
                 Progress::Success { .. } => return Ok(Acknowledged::AlreadyEnded),
-                Progress::Pending { shelved: None, .. } => return Ok(Acknowledged::Pending),
+                Progress::Pending { waits_for: WaitsFor::Try | WaitsFor::Turn(_), .. } => {
+                    return Ok(Acknowledged::Pending);
+                }
                 Progress::NotApply { .. } => return Ok(Acknowledged::Unknown),
-                Progress::Failed { .. } | Progress::Pending { shelved: Some(_), .. } => {}
+                Progress::Failed { .. }
+                | Progress::Pending { waits_for: WaitsFor::Fetch(_), .. } => {}
             }
             let before = delivery.state();
             let progress = Progress::Success { at: now, via: Via::Pull };

@@ -6,6 +6,7 @@
 //!                        │ 2xx ──► SUCCESS                             │
 //!                        │ else, tries left ───────────────────────────┘
 //!                        └ last try, or gone ──► FAILED ──reopen──► PENDING, round + 1
+//! PENDING, in line: its endpoint may be called only so often, so it waits for its turn
 //! PENDING, shelved: its endpoint fetches, so nobody sends it ── fetched ──► SUCCESS
 //!                                                            └ never ────► FAILED
 //! NOT_APPLY: no endpoint wanted the event
@@ -15,6 +16,7 @@
 //! set; a [`Settlement`] is recorded only while that lease is still the delivery's. Queues and
 //! timers may lose, repeat and reorder what they carry; they only save time.
 
+mod claim;
 pub mod log;
 pub mod message;
 pub mod retry;
@@ -22,19 +24,16 @@ pub mod verdict;
 
 use std::fmt;
 use std::str::FromStr;
-use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
+pub use claim::{Claim, Fence, InLine, Lease, Next, Settlement};
+
 use crate::event::{Event, EventType, Plan};
 use crate::ids::{DeliveryId, EndpointId, EventId, MerchantId};
-use crate::limits::{CLOCK_DRIFT_MAX, OWN_FAULT_WAIT, PARKED_RECHECK, SHELVED_MAX};
 use crate::text::Label;
 use crate::time::Timestamp;
-use log::Attempt;
 use message::MessageId;
-use retry::{Jitter, RetryPolicy};
-use verdict::Verdict;
 
 /// A delivery as kept, without its attempts.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -68,8 +67,8 @@ pub enum Progress {
         due_at: Timestamp,
         /// Set while an attempt is being made, and left behind by a worker that died.
         lease: Option<Lease>,
-        /// Until when it waits for its merchant to fetch it, if that is how it goes out.
-        shelved: Option<Timestamp>,
+        /// What for.
+        waits_for: WaitsFor,
     },
     /// Done.
     Success {
@@ -96,6 +95,18 @@ pub enum Progress {
         /// known by them.
         addressee: Option<Label>,
     },
+}
+
+/// What a PENDING delivery waits for. Claims leave it alone, so that whoever looks at a delivery too
+/// early, or for the second time, finds it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum WaitsFor {
+    /// To be tried when it is due.
+    Try,
+    /// Its turn at an endpoint that may be called only so often, which it has and which comes then.
+    Turn(Timestamp),
+    /// Its merchant to fetch it, until then.
+    Fetch(Timestamp),
 }
 
 /// The state alone, as listed and filtered.
@@ -134,82 +145,6 @@ pub enum FailedReason {
     NotFetched,
 }
 
-/// A hold on a delivery while one attempt is made. Its end is later than that of every lease
-/// before it, so it also serves as the fence: whoever holds an older one is overtaken.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub struct Lease {
-    /// When others may take over.
-    pub until: Timestamp,
-}
-
-/// What a write must still find to be valid: the delivery PENDING, in this round, with these tries
-/// used, under this very lease. Whether the lease has run out does not matter as long as nobody has
-/// taken over.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Fence {
-    /// The round the claim was made in.
-    pub round: u32,
-    /// The tries used when the claim was made.
-    pub tries: u8,
-    /// The lease that the claim set.
-    pub lease: Lease,
-}
-
-/// The right to make one attempt. Consumed by what ends it, so an attempt cannot end twice.
-#[derive(Debug, PartialEq, Eq)]
-pub struct Claim {
-    delivery: DeliveryId,
-    fence: Fence,
-    shelved: Option<Timestamp>,
-}
-
-/// How an attempt ended, ready to be recorded in one conditional write.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Settlement {
-    /// Which delivery.
-    pub delivery: DeliveryId,
-    /// What the write must find.
-    pub fence: Fence,
-    /// Used in this round, this attempt included.
-    pub tries: u8,
-    /// Where the delivery goes.
-    pub next: Next,
-    /// What to add to its log; nothing when no request was made.
-    pub attempt: Option<Attempt>,
-}
-
-/// Where a delivery goes from an attempt.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Next {
-    /// Ends well.
-    Success {
-        /// When.
-        at: Timestamp,
-    },
-    /// Waits for the next try.
-    Retry {
-        /// Until when.
-        due_at: Timestamp,
-    },
-    /// Waits without having used a try.
-    Wait {
-        /// Until when.
-        due_at: Timestamp,
-    },
-    /// Waits to be fetched.
-    Shelve {
-        /// Until when.
-        until: Timestamp,
-    },
-    /// Is given up.
-    Failed {
-        /// When.
-        at: Timestamp,
-        /// Why.
-        reason: FailedReason,
-    },
-}
-
 impl Delivery {
     /// One delivery per planned endpoint, leased to whoever makes the first try, or due now;
     /// without any endpoint, the row that says that nobody wanted the event.
@@ -230,7 +165,7 @@ impl Delivery {
             return vec![row(None, Progress::NotApply { at: now, addressee })];
         }
         let due_at = lease.map_or(now, |lease| lease.until);
-        let pending = || Progress::Pending { due_at, lease, shelved: None };
+        let pending = || Progress::Pending { due_at, lease, waits_for: WaitsFor::Try };
         plan.0.iter().map(|endpoint| row(Some(*endpoint), pending())).collect()
     }
 
@@ -268,7 +203,7 @@ impl Delivery {
             id: DeliveryId::derive(self.event_id, Some(endpoint)),
             merchant_id: merchant,
             endpoint_id: Some(endpoint),
-            progress: Progress::Pending { due_at, lease: None, shelved: None },
+            progress: Progress::Pending { due_at, lease: None, waits_for: WaitsFor::Try },
             ..self.clone()
         })
     }
@@ -284,111 +219,9 @@ impl Delivery {
         (ended && self.endpoint_id.is_some()).then(|| Self {
             round: self.round.saturating_add(1),
             tries: 0,
-            progress: Progress::Pending { due_at, lease: None, shelved: None },
+            progress: Progress::Pending { due_at, lease: None, waits_for: WaitsFor::Try },
             ..self.clone()
         })
-    }
-}
-
-impl Claim {
-    /// The claim that the write of `lease` won. Only a store that has made that write may say so.
-    pub fn won(delivery: DeliveryId, round: u32, tries: u8, lease: Lease) -> Self {
-        Self { delivery, fence: Fence { round, tries, lease }, shelved: None }
-    }
-
-    /// The claim of a delivery that waits to be fetched until then.
-    #[must_use]
-    pub fn of_shelved(self, until: Option<Timestamp>) -> Self {
-        Self { shelved: until, ..self }
-    }
-
-    /// Which delivery.
-    pub fn delivery(&self) -> DeliveryId {
-        self.delivery
-    }
-
-    /// The round it was made in.
-    pub fn round(&self) -> u32 {
-        self.fence.round
-    }
-
-    /// Which try of the round this is; the first is 1.
-    pub fn number(&self) -> u8 {
-        self.fence.tries.saturating_add(1)
-    }
-
-    /// Whether an attempt that begins now and takes all of `timeout` ends before the lease does,
-    /// by a clock that is as wrong as may be. One that might not must not begin: somebody else
-    /// could take over while it is in flight.
-    pub fn leaves_time_for(&self, timeout: Duration, now: Timestamp) -> bool {
-        now.plus(timeout).plus(CLOCK_DRIFT_MAX) <= self.fence.lease.until
-    }
-
-    /// Ends the attempt.
-    pub fn finish(
-        self,
-        verdict: Verdict,
-        policy: &RetryPolicy,
-        jitter: Jitter,
-        attempt: Attempt,
-        now: Timestamp,
-    ) -> Settlement {
-        let tries = self.number();
-        let next = match verdict {
-            Verdict::Accepted => Next::Success { at: now },
-            Verdict::Gone => Next::Failed { at: now, reason: FailedReason::EndpointGone },
-            Verdict::TryAgain { retry_after } => {
-                match retry::wait(policy, tries, retry_after, jitter) {
-                    Some(wait) => Next::Retry { due_at: now.plus(wait) },
-                    None => Next::Failed { at: now, reason: FailedReason::TriesUsed },
-                }
-            }
-            // Nothing was sent, so there is no attempt to log; our own log has the fault.
-            Verdict::NotATry => {
-                return self.without_a_try(Next::Wait { due_at: now.plus(OWN_FAULT_WAIT) });
-            }
-        };
-        Settlement { tries, next, attempt: Some(attempt), ..self.without_a_try(next) }
-    }
-
-    /// Gives the delivery back because its endpoint is off. Uses no try.
-    pub fn park(self, now: Timestamp) -> Settlement {
-        self.without_a_try(Next::Wait { due_at: now.plus(PARKED_RECHECK) })
-    }
-
-    /// Leaves the delivery for its merchant to fetch, because its endpoint is not called. One that
-    /// was left so and that nobody has come for in time is given up: what is owed must end, and be
-    /// heard of. Uses no try.
-    pub fn shelve(self, now: Timestamp) -> Settlement {
-        let next = match self.shelved {
-            Some(until) if until <= now => {
-                Next::Failed { at: now, reason: FailedReason::NotFetched }
-            }
-            Some(until) => Next::Shelve { until },
-            None => Next::Shelve { until: now.plus(SHELVED_MAX) },
-        };
-        self.without_a_try(next)
-    }
-
-    /// Gives the delivery back, due at once, because there is no time left for an attempt. Uses no
-    /// try.
-    pub fn release(self, now: Timestamp) -> Settlement {
-        self.without_a_try(Next::Wait { due_at: now })
-    }
-
-    /// Gives the delivery up because its endpoint was deleted. Uses no try.
-    pub fn endpoint_gone(self, now: Timestamp) -> Settlement {
-        self.without_a_try(Next::Failed { at: now, reason: FailedReason::EndpointGone })
-    }
-
-    fn without_a_try(self, next: Next) -> Settlement {
-        Settlement {
-            delivery: self.delivery,
-            fence: self.fence,
-            tries: self.fence.tries,
-            next,
-            attempt: None,
-        }
     }
 }
 

@@ -18,6 +18,7 @@ use crate::rotation::{self, Dated, Owner};
 use crate::signing::SigningSecret;
 use crate::text::Label;
 use crate::time::Timestamp;
+use crate::turns::RateLimit;
 
 /// A place for a merchant's events, and how they get there.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -38,6 +39,8 @@ pub struct Endpoint {
     pub retry_policy: Option<RetryPolicy>,
     /// How long one attempt may take.
     pub timeout: AttemptTimeout,
+    /// How often it may be called; as often as there is something to send, when it does not say.
+    pub rate_limit: Option<RateLimit>,
     /// Sent along with every attempt.
     pub headers: Vec<ExtraHeader>,
     /// Every one that has not expired signs; the newest come first.

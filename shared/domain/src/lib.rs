@@ -4,7 +4,8 @@
 //! Reading order: [`event`] is what a provider told us; [`endpoint`] is who wants it;
 //! [`fan_out`] decides which endpoints are owed it; [`delivery`] is the state machine of one debt,
 //! with [`delivery::verdict`] (what an answer means) and [`delivery::retry`] (when the next try
-//! is); [`recovery`] is an order to be sent again what was missed;
+//! is); [`turns`] says when an
+//! endpoint with a limit may be called; [`recovery`] is an order to be sent again what was missed;
 //! [`push`] is what a merchant gets, and [`signing`] how it knows that it was us; [`rotation`]
 //! is how secrets change.
 //! [`idempotency`] is for people's requests, not for events; [`key`] and [`portal`] are what opens
@@ -32,3 +33,4 @@ pub mod signing;
 pub mod source;
 pub mod text;
 pub mod time;
+pub mod turns;

@@ -140,6 +140,24 @@ pub const PULL_HOLD: Duration = Duration::from_secs(5 * 60);
 /// The longest hold that can be asked for.
 pub const PULL_HOLD_MAX: Duration = Duration::from_secs(3600);
 
+/// The fewest and the most calls a second that an endpoint may ask for.
+pub const RATE_LIMIT_MIN: f64 = 0.1;
+/// See [`RATE_LIMIT_MIN`].
+pub const RATE_LIMIT_MAX: f64 = 1000.0;
+
+/// How far ahead turns at an endpoint are given out: as long as a queue holds a message back. Who
+/// would have to wait for longer comes again, and tries to get into the line then.
+pub const LINE_MAX: Duration = Duration::from_secs(10 * 60);
+
+const _: () = assert!(LINE_MAX.as_secs() < MESSAGE_WAIT_MAX.as_secs());
+
+/// How much before its turn a delivery may go: queues count in whole seconds.
+pub const TURN_EARLY_MAX: Duration = Duration::from_millis(50);
+
+/// How long after its turn a delivery may still take it. Workers that stood still come back with
+/// all of their turns missed, and must not make up for them at once.
+pub const TURN_LATE_MAX: Duration = Duration::from_secs(5);
+
 /// How long a delivery waits for a merchant whose endpoint is not called but who fetches. Then it is
 /// given up like any other: in the dead-letter queue, in a metric, and to be fetched as before.
 /// Shorter than the shortest retention of events, which is a week.

@@ -11,6 +11,7 @@ use postback_domain::delivery::{Delivery, FailedReason, Lease, Next, Progress, S
 use postback_domain::ids::{DeliveryId, EndpointId, MerchantId};
 use postback_domain::limits::PORT_CALL_MAX;
 use postback_domain::time::Timestamp;
+use postback_domain::turns::{self, RateLimit, Turn};
 use postback_engine::ports::store::{Claimed, Claiming, Reopening, Settled};
 use postback_engine::ports::{Deliveries, Unavailable};
 use rusqlite::{Connection, OptionalExtension, Result, params};
@@ -73,6 +74,17 @@ impl Deliveries for EmbeddedStore {
             .await
     }
 
+    async fn take_turn(
+        &self,
+        endpoint: EndpointId,
+        limit: RateLimit,
+        now: Timestamp,
+    ) -> Result<Turn, Unavailable> {
+        self.writer
+            .write(Kind::Progress, move |connection| take_turn(connection, endpoint, limit, now))
+            .await
+    }
+
     async fn wake(
         &self,
         endpoint: EndpointId,
@@ -130,7 +142,7 @@ fn settle(
     };
     let fence = settlement.fence;
     let line = settlement.attempt.as_ref().map(log_line).transpose()?;
-    let (mut due_at, mut shelved) = (None, None);
+    let (mut due_at, mut shelved, mut turn_at) = (None, None, None);
     let (mut finished_at, mut via, mut reason, mut ended_by) = (None, None, None, None);
     let state = match settlement.next {
         Next::Success { at } => {
@@ -140,6 +152,10 @@ fn settle(
         }
         Next::Retry { due_at: at } | Next::Wait { due_at: at } => {
             due_at = Some(at);
+            "PENDING"
+        }
+        Next::QueueUp { turn } => {
+            (due_at, turn_at) = (Some(turn), Some(turn));
             "PENDING"
         }
         Next::Shelve { until } => {
@@ -158,7 +174,7 @@ fn settle(
             "UPDATE deliveries
              SET state = ?1, tries = ?2, due_at = ?3, lease_until = NULL, finished_at = ?4,
                  via = ?5, failed_reason = ?6, ended_by = ?7, attempt_log = attempt_log || ?8,
-                 shelved_until = ?13
+                 shelved_until = ?13, turn_at = ?14
              WHERE seq = ?9 AND state = 'PENDING' AND round = ?10 AND tries = ?11
                AND lease_until = ?12",
         )?
@@ -176,6 +192,7 @@ fn settle(
             fence.tries,
             fence.lease.until.as_millis(),
             shelved.map(Timestamp::as_millis),
+            turn_at.map(Timestamp::as_millis),
         ])?;
     Ok(if changed == 1 { Settled::Recorded } else { Settled::Overtaken })
 }
@@ -223,6 +240,23 @@ fn shortened_log(connection: &Connection, seq: i64) -> Result<String> {
     let mut kept: Vec<Attempt> = Vec::with_capacity(attempts.len());
     attempts.into_iter().for_each(|attempt| log::push(&mut kept, attempt));
     kept.iter().map(log_line).collect()
+}
+
+fn take_turn(
+    connection: &Connection,
+    endpoint: EndpointId,
+    limit: RateLimit,
+    now: Timestamp,
+) -> Result<Turn> {
+    let free = connection
+        .prepare_cached("SELECT free_at FROM lines WHERE endpoint_id = ?1")?
+        .query_row(params![endpoint.as_bytes()], |row| row.get(0).map(Timestamp::from_millis))
+        .optional()?;
+    let (turn, free) = turns::take(free, limit, now);
+    connection
+        .prepare_cached("INSERT OR REPLACE INTO lines (endpoint_id, free_at) VALUES (?1, ?2)")?
+        .execute(params![endpoint.as_bytes(), free.unwrap_or(now).as_millis()])?;
+    Ok(turn)
 }
 
 fn wake(

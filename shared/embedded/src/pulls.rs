@@ -1,6 +1,6 @@
 //! What was given up, and what is shelved, as its merchant fetches it.
 
-use postback_domain::delivery::{Delivery, Progress, Via};
+use postback_domain::delivery::{Delivery, Progress, Via, WaitsFor};
 use postback_domain::ids::{DeliveryId, MerchantId};
 use postback_domain::time::Timestamp;
 use postback_engine::ports::Unavailable;
@@ -94,9 +94,11 @@ fn acknowledge(
     let Some((seq, delivery)) = found else { return Ok(Acknowledged::Unknown) };
     match delivery.progress {
         Progress::Success { .. } => return Ok(Acknowledged::AlreadyEnded),
-        Progress::Pending { shelved: None, .. } => return Ok(Acknowledged::Pending),
+        Progress::Pending { waits_for: WaitsFor::Try | WaitsFor::Turn(_), .. } => {
+            return Ok(Acknowledged::Pending);
+        }
         Progress::NotApply { .. } => return Ok(Acknowledged::Unknown),
-        Progress::Failed { .. } | Progress::Pending { shelved: Some(_), .. } => {}
+        Progress::Failed { .. } | Progress::Pending { waits_for: WaitsFor::Fetch(_), .. } => {}
     }
     connection
         .prepare_cached(

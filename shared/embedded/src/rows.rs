@@ -5,7 +5,7 @@ use std::str::FromStr;
 
 use postback_domain::delivery::log::Attempt;
 use postback_domain::delivery::message::MessageId;
-use postback_domain::delivery::{Delivery, FailedReason, Lease, Progress, State, Via};
+use postback_domain::delivery::{Delivery, FailedReason, Lease, Progress, State, Via, WaitsFor};
 use postback_domain::event::{EventType, ProviderEventId};
 use postback_domain::ids::{DeliveryId, EndpointId, EventId, MerchantId, SourceId};
 use postback_domain::text::Label;
@@ -17,8 +17,8 @@ use serde::de::DeserializeOwned;
 
 /// The columns that [`delivery`] reads.
 pub(crate) const DELIVERY_COLUMNS: &str = "id, event_id, merchant_id, endpoint_id, event_type, \
-     created_at, state, round, tries, due_at, lease_until, shelved_until, finished_at, via, \
-     failed_reason, ended_by, addressee, seq";
+     created_at, state, round, tries, due_at, lease_until, shelved_until, turn_at, finished_at, \
+     via, failed_reason, ended_by, addressee, seq";
 
 /// Reads the columns of [`DELIVERY_COLUMNS`].
 pub(crate) fn delivery(row: &Row<'_>) -> Result<Delivery> {
@@ -27,7 +27,7 @@ pub(crate) fn delivery(row: &Row<'_>) -> Result<Delivery> {
         State::Pending => Progress::Pending {
             due_at: time(row, "due_at")?,
             lease: optional_time(row, "lease_until")?.map(|until| Lease { until }),
-            shelved: optional_time(row, "shelved_until")?,
+            waits_for: waits_for(row)?,
         },
         State::Success => Progress::Success { at: finished()?, via: word::<Via>(row, "via")? },
         State::Failed => Progress::Failed {
@@ -49,6 +49,14 @@ pub(crate) fn delivery(row: &Row<'_>) -> Result<Delivery> {
         round: row.get("round")?,
         tries: row.get("tries")?,
         progress,
+    })
+}
+
+fn waits_for(row: &Row<'_>) -> Result<WaitsFor> {
+    Ok(match (optional_time(row, "shelved_until")?, optional_time(row, "turn_at")?) {
+        (Some(until), _) => WaitsFor::Fetch(until),
+        (None, Some(turn)) => WaitsFor::Turn(turn),
+        (None, None) => WaitsFor::Try,
     })
 }
 

@@ -6,12 +6,13 @@ use rusqlite::{Connection, TransactionBehavior};
 use crate::directory::OpenError;
 
 /// In order; never edited once released, only added to.
-const MIGRATIONS: [&str; 5] = [
+const MIGRATIONS: [&str; 6] = [
     include_str!("migrations/0001_first.sql"),
     include_str!("migrations/0002_idempotency.sql"),
     include_str!("migrations/0003_expiry.sql"),
     include_str!("migrations/0004_audit.sql"),
     include_str!("migrations/0005_recovery.sql"),
+    include_str!("migrations/0006_turns.sql"),
 ];
 
 /// Brings the database up to date.

@@ -4,7 +4,7 @@ use std::fs;
 use std::path::Path;
 
 use postback_contract::world::*;
-use postback_domain::delivery::Progress;
+use postback_domain::delivery::{Progress, WaitsFor};
 use postback_embedded::{EmbeddedStore, OpenError};
 use postback_engine::ports::history::History as _;
 use postback_engine::ports::store::DueIndex as _;
@@ -33,7 +33,7 @@ async fn a_second_start_goes_on_where_the_first_ended() {
     let store = open(directory.path()).unwrap();
     assert_eq!(store.setting("name").await.unwrap().as_deref(), Some(&b"value"[..]));
     let delivery = store.read_delivery(claim.delivery()).await.unwrap().unwrap().delivery;
-    let due_now = Progress::Pending { due_at: at(5), lease: None, shelved: None };
+    let due_now = Progress::Pending { due_at: at(5), lease: None, waits_for: WaitsFor::Try };
     assert_eq!(delivery.progress, due_now, "the lease ended with the process that held it");
     assert_eq!(store.due(0, at(6), 10).await.unwrap().len(), 1);
 }

@@ -8,12 +8,13 @@ use std::time::Duration;
 use postback_domain::delivery::message::{Message, Receipt};
 use postback_domain::delivery::retry::RetryPolicy;
 use postback_domain::delivery::verdict::{Outcome, Verdict};
-use postback_domain::delivery::{Claim, FailedReason, Lease, Next, Settlement};
+use postback_domain::delivery::{Claim, FailedReason, InLine, Lease, Next, Settlement};
 use postback_domain::endpoint::{Endpoint, OffReason};
 use postback_domain::event::Event;
 use postback_domain::ids::{EndpointId, MerchantId};
 use postback_domain::limits::{MESSAGE_WAIT_MAX, SEND_STALL_MAX};
 use postback_domain::time::Timestamp;
+use postback_domain::turns::{self, Turn};
 
 use crate::Engine;
 use crate::ports::queue::Scheduled;
@@ -94,6 +95,29 @@ impl<P: Ports> Engine<P> {
         if !endpoint.is_enabled() {
             return self.record(claim.park(now), event.merchant_id, receipt).await;
         }
+        if let Some(limit) = endpoint.rate_limit {
+            match claim.turn(now) {
+                InLine::HasTurn => {}
+                InLine::Waits(turn) => {
+                    return self.record(claim.queue_up(turn), event.merchant_id, receipt).await;
+                }
+                InLine::NeedsTurn => {
+                    match self.ports.store().take_turn(endpoint_id, limit, now).await? {
+                        Turn::At(turn) if turn > now => {
+                            return self
+                                .record(claim.queue_up(turn), event.merchant_id, receipt)
+                                .await;
+                        }
+                        Turn::At(_) => {}
+                        Turn::Full => {
+                            let again = turns::come_again(now, self.ports.entropy().jitter());
+                            let settlement = claim.come_again(again);
+                            return self.record(settlement, event.merchant_id, receipt).await;
+                        }
+                    }
+                }
+            }
+        }
         // Read before the call: a store that fails now costs nothing, after it a known answer.
         let policy = self.retry_policy(&endpoint).await?;
         // The look-ups may have taken long, and the wait for our turn too.
@@ -154,7 +178,7 @@ impl<P: Ports> Engine<P> {
                     self.send(vec![Scheduled { message, wait: AT_ONCE }], decided_at).await;
                     Ok(Disposition::Done)
                 }
-                Next::Retry { due_at } | Next::Wait { due_at } => {
+                Next::Retry { due_at } | Next::Wait { due_at } | Next::QueueUp { turn: due_at } => {
                     let wait = due_at.since(self.ports.clock().now());
                     if wait <= MESSAGE_WAIT_MAX {
                         let message = Message { merchant, delivery, round: fence.round, tries };

@@ -264,3 +264,24 @@ fn an_endpoint_is_tested() {
     assert_eq!(merchant.api.list("/v1/events"), Vec::<Value>::new());
     assert_eq!(receiver.count(), 2);
 }
+
+/// However many come at once. Waiting is not a try.
+#[test]
+fn an_endpoint_is_called_only_so_often() {
+    let stack = Stack::up();
+    let merchant = stack.merchant();
+    let receiver = Receiver::always(Reply::status(200));
+    let endpoint = merchant.endpoint(&receiver, json!({"rate_limit_per_s": 4}));
+    let source = merchant.source(Provider::Stripe);
+    for number in 0..6 {
+        source.deliver(&format!("evt_{number}"), "charge.refunded");
+    }
+    let receipts = receiver.wait_for(6);
+    let (first, last) = (receipts[0].at, receipts[5].at);
+    // Five turns of a quarter of a second; a delivery may be a little early.
+    assert!(last - first >= Duration::from_millis(5 * 250 - 100), "{:?}", last - first);
+    for number in 0..6 {
+        let delivery = merchant.wait_for(&format!("evt_{number}"), &endpoint, "SUCCESS");
+        assert_eq!(delivery["attempts"], 1, "{delivery}");
+    }
+}

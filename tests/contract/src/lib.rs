@@ -64,6 +64,8 @@ macro_rules! suite {
             reopening_needs_an_end,
             reopening_keeps_the_log,
             waking_makes_waiting_deliveries_due,
+            turns_are_given_out_once,
+            a_turn_is_waited_for,
         ]);
         $crate::suite!(@cases $fresh, due: [
             rows_come_by_due_time_and_only_when_due,

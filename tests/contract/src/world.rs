@@ -198,6 +198,7 @@ pub fn endpoint(number: u128) -> Endpoint {
         switch: Switch::On,
         retry_policy: None,
         timeout: AttemptTimeout::default(),
+        rate_limit: None,
         headers: Vec::new(),
         secrets: EndpointSecret::set(
             Owner::endpoint(EndpointId::from_bits(number), 1),

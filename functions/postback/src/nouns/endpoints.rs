@@ -37,6 +37,9 @@ pub(crate) enum EndpointsCommand {
         /// Which events it wants, such as charge.*; every one if not given
         #[arg(long, value_delimiter = ',', value_name = "TYPES")]
         event_types: Vec<String>,
+        /// How often to call it in a second at most; as often as there is something if not given
+        #[arg(long, value_name = "N", conflicts_with = "pull")]
+        rate_limit: Option<f64>,
         /// For people
         #[arg(long)]
         description: Option<String>,
@@ -99,11 +102,12 @@ pub(crate) fn run(
             Ok(show_rows(&rows, &columns, as_json))
         }
         EndpointsCommand::Get { id } => Ok(show_object(&remote.get(&path(id))?, as_json)),
-        EndpointsCommand::Create { url, pull, event_types, description } => {
+        EndpointsCommand::Create { url, pull, event_types, rate_limit, description } => {
             let fields = [
                 ("url", url.as_ref().map(|url| json!(url))),
                 ("kind", pull.then(|| json!("pull"))),
                 ("event_types", (!event_types.is_empty()).then(|| json!(event_types))),
+                ("rate_limit_per_s", rate_limit.map(|rate| json!(rate))),
                 ("description", description.as_ref().map(|text| json!(text))),
             ];
             Ok(show_object(&remote.post("/v1/endpoints", &body(&fields))?, as_json))

@@ -11,6 +11,7 @@ use postback_domain::limits::ENDPOINTS_PER_MERCHANT_MAX;
 use postback_domain::rotation::{Owner, Terms};
 use postback_domain::signing::SigningSecret;
 use postback_domain::time::Timestamp;
+use postback_domain::turns::RateLimit;
 use postback_engine::ports::Unavailable;
 use postback_engine::ports::catalog::CatalogError;
 
@@ -34,6 +35,8 @@ const DESCRIPTION: &str = "description";
 const OFF_SINCE: &str = "off_since";
 const OFF_REASON: &str = "off_reason";
 const TIMEOUT: &str = "timeout_s";
+/// Calls a second, in thousandths; absent for those without a limit.
+const RATE_LIMIT: &str = "rate_limit";
 const HEADERS: &str = "headers";
 const SECRETS: &str = "secrets";
 /// Absent in rows of before.
@@ -122,6 +125,10 @@ impl Noun for Endpoint {
             .with_some(OFF_REASON, off_reason)
             .with_some(RETRY_POLICY, self.retry_policy.as_ref().map(json))
             .with(TIMEOUT, number(self.timeout.get().as_secs()))
+            .with_some(
+                RATE_LIMIT,
+                self.rate_limit.map(|limit| number((limit.get() * 1000.0).round())),
+            )
             .with(HEADERS, headers_json(&self.headers))
             .with(SECRETS, texts(self.secrets.iter().map(|secret| secret.secret.expose())))
             .with(SECRET_TERMS, json(&Terms::of(&self.secrets, SigningSecret::expose)))
@@ -143,6 +150,7 @@ impl Noun for Endpoint {
             switch: switch(row)?,
             retry_policy: retry_policy(row)?,
             timeout: timeout(row)?,
+            rate_limit: rate_limit(row)?,
             headers: headers(row)?,
             secrets: Terms::join(
                 terms,
@@ -166,6 +174,7 @@ impl Replaceable for Endpoint {
         OFF_REASON,
         RETRY_POLICY,
         TIMEOUT,
+        RATE_LIMIT,
         HEADERS,
         SECRETS,
         SECRET_TERMS,
@@ -214,6 +223,12 @@ fn timeout(row: Reader<'_>) -> Result<AttemptTimeout, Damaged> {
 }
 
 /// Pairs of a name and a value, in their order.
+fn rate_limit(row: Reader<'_>) -> Result<Option<RateLimit>, Damaged> {
+    let limit = row.optional_number::<u32>(RATE_LIMIT)?;
+    let limit = limit.map(|limit| RateLimit::per_second(f64::from(limit) / 1000.0)).transpose();
+    limit.map_err(|_| Damaged::new(RATE_LIMIT, "not in the range of limits"))
+}
+
 fn headers_json(headers: &[ExtraHeader]) -> AttributeValue {
     let pairs = headers.iter().map(|header| (header.name(), header.value().expose()));
     json(&pairs.collect::<Vec<_>>())
@@ -254,6 +269,7 @@ mod tests {
             switch: Switch::Off { since: at(5), reason: OffReason::Gone },
             retry_policy: Some(RetryPolicy::from_secs(&[0.25, 86_400.0]).unwrap()),
             timeout: AttemptTimeout::from_secs(3).unwrap(),
+            rate_limit: RateLimit::per_second(2.5).ok(),
             headers: vec![
                 ExtraHeader::parse("x-gateway-key", "a=b; \"c\"").unwrap(),
                 ExtraHeader::parse("a-second", "2").unwrap(),

@@ -14,14 +14,14 @@ use aws_sdk_dynamodb::operation::update_item::UpdateItemError;
 use aws_sdk_dynamodb::types::ReturnValuesOnConditionCheckFailure;
 use aws_smithy_runtime_api::client::orchestrator::HttpResponse;
 use postback_domain::delivery::message::Receipt;
-use postback_domain::delivery::{Delivery, Next, Progress, Settlement, State, Via};
+use postback_domain::delivery::{Delivery, Next, Progress, Settlement, State, Via, WaitsFor};
 use postback_engine::ports::Unavailable;
 use postback_engine::ports::store::Settled;
 
 use super::standing;
 use crate::item::{Item, number, text, texts, time};
 use crate::keys::{self, WORK_ORDER};
-use crate::rows::delivery::{self, LEASE, LOG, ROUND, STATE, TRIES};
+use crate::rows::delivery::{self, LEASE, LOG, ROUND, STATE, TRIES, TURN};
 use crate::store::DynamoStore;
 use crate::table::unavailable;
 use crate::update::Update;
@@ -102,6 +102,11 @@ impl DynamoStore {
             Next::Retry { due_at } | Next::Wait { due_at } => Update::default()
                 .set(TRIES, number(settlement.tries))
                 .set(WORK_ORDER, text(keys::order_of(due_at)))
+                .remove(LEASE)
+                .remove(TURN),
+            Next::QueueUp { turn } => Update::default()
+                .set(WORK_ORDER, text(keys::order_of(turn)))
+                .set(TURN, time(turn))
                 .remove(LEASE),
             // An end moves the row to other lists, whose names are made of what does not change.
             // For the usual end that costs no read: success is in none of them.
@@ -112,6 +117,7 @@ impl DynamoStore {
                 .set(delivery::FINISHED, time(at))
                 .set(crate::table::EXPIRES, number(at.plus(self.retention).as_secs()))
                 .remove(LEASE)
+                .remove(TURN)
                 .remove(keys::WORK_SHARD)
                 .remove(WORK_ORDER),
             Next::Failed { at, reason } => {
@@ -123,8 +129,11 @@ impl DynamoStore {
                 }
             }
             Next::Shelve { until } => {
-                let progress =
-                    Progress::Pending { due_at: until, lease: None, shelved: Some(until) };
+                let progress = Progress::Pending {
+                    due_at: until,
+                    lease: None,
+                    waits_for: WaitsFor::Fetch(until),
+                };
                 match self.moved(settlement, progress).await? {
                     // It is owed, so it stays.
                     Some(shelved) => standing(&shelved, until),
@@ -193,10 +202,13 @@ fn is_ours(row: &Item, settlement: &Settlement) -> Result<bool, Unavailable> {
         | (Next::Failed { at, .. }, Progress::Failed { at: ended, .. }) => at == *ended,
         (
             Next::Retry { due_at } | Next::Wait { due_at },
-            Progress::Pending { due_at: due, lease: None, shelved: None },
+            Progress::Pending { due_at: due, lease: None, waits_for: WaitsFor::Try },
         ) => due_at == *due,
-        (Next::Shelve { until }, Progress::Pending { lease: None, shelved, .. }) => {
-            Some(until) == *shelved
+        (Next::Shelve { until }, Progress::Pending { lease: None, waits_for, .. }) => {
+            WaitsFor::Fetch(until) == *waits_for
+        }
+        (Next::QueueUp { turn }, Progress::Pending { lease: None, waits_for, .. }) => {
+            WaitsFor::Turn(turn) == *waits_for
         }
         _ => false,
     };

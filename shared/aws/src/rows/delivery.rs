@@ -5,7 +5,7 @@
 
 use postback_domain::delivery::log::Attempt;
 use postback_domain::delivery::message::{Message, MessageId};
-use postback_domain::delivery::{Delivery, Lease, Progress, State};
+use postback_domain::delivery::{Delivery, Lease, Progress, State, WaitsFor};
 use postback_domain::event::EventType;
 use postback_domain::time::Timestamp;
 use postback_engine::ports::store::Due;
@@ -25,6 +25,8 @@ pub(crate) const VIA: &str = "via";
 pub(crate) const REASON: &str = "reason";
 pub(crate) const ENDED_BY: &str = "ended_by";
 pub(crate) const LOG: &str = "log";
+/// When its turn comes, of one that waits for it.
+pub(crate) const TURN: &str = "turn";
 /// Of a NOT_APPLY row: whom the event was for, where no merchant was known by that.
 pub(crate) const ADDRESSEE: &str = "addressee";
 /// Until when one whose endpoint is not called waits to be fetched.
@@ -38,9 +40,9 @@ const TYPE: &str = "type";
 const CREATED: &str = "created";
 
 /// Every attribute that a change of state may set or remove.
-pub(crate) const CHANGING: [&str; 16] = [
-    STATE, ROUND, TRIES, LEASE, SHELVED, ADDRESSEE, FINISHED, VIA, REASON, ENDED_BY, WORK_SHARD,
-    WORK_ORDER, LIST, LIST_ORDER, EXPIRES, LOG,
+pub(crate) const CHANGING: [&str; 17] = [
+    STATE, ROUND, TRIES, LEASE, SHELVED, TURN, ADDRESSEE, FINISHED, VIA, REASON, ENDED_BY,
+    WORK_SHARD, WORK_ORDER, LIST, LIST_ORDER, EXPIRES, LOG,
 ];
 
 /// The whole row of a delivery without attempts.
@@ -67,14 +69,16 @@ pub(crate) fn changing(delivery: &Delivery, expires: Timestamp) -> Item {
     put(TRIES, number(delivery.tries));
     let opened = keys::order_with(delivery.created_at, &delivery.id.to_string());
     match &delivery.progress {
-        Progress::Pending { due_at, lease, shelved } => {
+        Progress::Pending { due_at, lease, waits_for } => {
             put(WORK_SHARD, text(keys::due_shard_of(delivery.id)));
             put(WORK_ORDER, text(keys::order_of(*due_at)));
             if let Some(lease) = lease {
                 put(LEASE, time(lease.until));
             }
-            if let Some(until) = shelved {
-                put(SHELVED, time(*until));
+            match waits_for {
+                WaitsFor::Try => {}
+                WaitsFor::Turn(turn) => drop(put(TURN, time(*turn))),
+                WaitsFor::Fetch(until) => drop(put(SHELVED, time(*until))),
             }
         }
         Progress::Success { via, .. } => {
@@ -116,7 +120,11 @@ pub(crate) fn delivery(row: &Item) -> Result<Delivery, Damaged> {
         State::Pending => Progress::Pending {
             due_at: due_at(row)?,
             lease: row.optional_time(LEASE)?.map(|until| Lease { until }),
-            shelved: row.optional_time(SHELVED)?,
+            waits_for: match (row.optional_time(SHELVED)?, row.optional_time(TURN)?) {
+                (Some(until), _) => WaitsFor::Fetch(until),
+                (None, Some(turn)) => WaitsFor::Turn(turn),
+                (None, None) => WaitsFor::Try,
+            },
         },
         State::Success => Progress::Success { at: finished()?, via: row.word(VIA)? },
         State::Failed => Progress::Failed {
@@ -200,19 +208,29 @@ mod tests {
             |ended_by| Progress::Failed { at, reason: FailedReason::EndpointGone, ended_by };
         for (progress, work, list, expires) in [
             (
-                Progress::Pending { due_at: at, lease: None, shelved: None },
+                Progress::Pending { due_at: at, lease: None, waits_for: WaitsFor::Try },
                 Some("due#07"),
                 None,
                 false,
             ),
             (
-                Progress::Pending { due_at: at, lease: None, shelved: Some(at) },
+                Progress::Pending { due_at: at, lease: None, waits_for: WaitsFor::Turn(at) },
+                Some("due#07"),
+                None,
+                false,
+            ),
+            (
+                Progress::Pending { due_at: at, lease: None, waits_for: WaitsFor::Fetch(at) },
                 Some("due#07"),
                 Some("#shelf#7"),
                 false,
             ),
             (
-                Progress::Pending { due_at: at, lease: Some(Lease { until: at }), shelved: None },
+                Progress::Pending {
+                    due_at: at,
+                    lease: Some(Lease { until: at }),
+                    waits_for: WaitsFor::Try,
+                },
                 Some("due#07"),
                 None,
                 false,
@@ -243,8 +261,10 @@ mod tests {
 
     #[test]
     fn rows_of_another_version_are_told_apart() {
-        let mut row =
-            row(&standing(Progress::Pending { due_at: NOW, lease: None, shelved: None }), NOW);
+        let mut row = row(
+            &standing(Progress::Pending { due_at: NOW, lease: None, waits_for: WaitsFor::Try }),
+            NOW,
+        );
         row.insert("added_later".to_owned(), text("ignored"));
         row.insert("schema".to_owned(), number(1));
         assert!(delivery(&row).is_ok());

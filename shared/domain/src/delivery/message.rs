@@ -77,7 +77,7 @@ pub fn read(
     lease: Lease,
 ) -> Reading {
     match &delivery.progress {
-        Progress::Pending { lease: held, shelved, .. } => {
+        Progress::Pending { lease: held, waits_for, .. } => {
             if (delivery.round, delivery.tries) != (message.round, message.tries) {
                 return Reading::Overtaken;
             }
@@ -85,7 +85,7 @@ pub fn read(
                 return Reading::InFlight;
             }
             let claim = Claim::won(delivery.id, delivery.round, delivery.tries, lease);
-            Reading::Due(claim.of_shelved(*shelved))
+            Reading::Due(claim.of_one_that(*waits_for))
         }
         Progress::Failed { at, ended_by, .. } => match (ended_by, receipt) {
             (None, Some(_)) => Reading::Unannounced,

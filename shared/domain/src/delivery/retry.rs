@@ -93,6 +93,11 @@ impl Jitter {
         Self(bits)
     }
 
+    /// An even part of this, from nothing to all of it.
+    pub fn part_of(self, whole: Duration) -> Duration {
+        whole.mul_f64(f64::from(self.0) / f64::from(u32::MAX))
+    }
+
     /// Moves a step by up to a fifth either way, evenly.
     fn spread(self, step: Duration) -> Duration {
         let fraction = f64::from(self.0) / f64::from(u32::MAX);

@@ -1,11 +1,15 @@
 //! The state machine as tables: from where, with what, to where.
 
+use std::time::Duration;
+
 use super::message::{Message, Reading, Receipt, read};
+use super::retry::{Jitter, RetryPolicy};
 use super::*;
 use crate::delivery::log::Attempt;
 use crate::delivery::verdict::Outcome;
 use crate::event::{EventType, ProviderEventId};
 use crate::ids::SourceId;
+use crate::limits::{SHELVED_MAX, TURN_LATE_MAX};
 
 const NOW: Timestamp = Timestamp::from_millis(1_000_000);
 const LEASE: Lease = Lease { until: Timestamp::from_millis(1_060_000) };
@@ -53,7 +57,7 @@ fn opens_one_claimed_delivery_per_endpoint() {
         assert_eq!((row.round, row.tries), (1, 0));
         assert_eq!(
             row.progress,
-            Progress::Pending { due_at: LEASE.until, lease: Some(LEASE), shelved: None }
+            Progress::Pending { due_at: LEASE.until, lease: Some(LEASE), waits_for: WaitsFor::Try }
         );
     }
 }
@@ -115,7 +119,7 @@ fn waiting_uses_no_try_and_logs_nothing() {
 
 #[test]
 fn messages_are_hints() {
-    let due = |lease| Progress::Pending { due_at: NOW, lease, shelved: None };
+    let due = |lease| Progress::Pending { due_at: NOW, lease, waits_for: WaitsFor::Try };
     let dead = Some(Lease { until: NOW });
     let live = Some(Lease { until: NOW.plus(Duration::from_millis(1)) });
     let failed = |by: Option<&str>| Progress::Failed {
@@ -194,11 +198,12 @@ fn reopening_starts_a_fresh_round() {
         assert_eq!((reopened.round, reopened.tries), (2, 0));
         assert_eq!(
             reopened.progress,
-            Progress::Pending { due_at: NOW, lease: None, shelved: None }
+            Progress::Pending { due_at: NOW, lease: None, waits_for: WaitsFor::Try }
         );
     }
     assert_eq!(
-        delivery(1, 1, Progress::Pending { due_at: NOW, lease: None, shelved: None }).reopened(NOW),
+        delivery(1, 1, Progress::Pending { due_at: NOW, lease: None, waits_for: WaitsFor::Try })
+            .reopened(NOW),
         None
     );
 }
@@ -212,7 +217,7 @@ fn nobodys_event_becomes_somebodys() {
     assert_eq!(owed.id, DeliveryId::derive(event().id, Some(endpoint)));
     assert_eq!((owed.merchant_id, owed.endpoint_id), (merchant, Some(endpoint)));
     assert_eq!((owed.round, owed.tries, owed.created_at), (1, 0, NOW));
-    assert_eq!(owed.progress, Progress::Pending { due_at, lease: None, shelved: None });
+    assert_eq!(owed.progress, Progress::Pending { due_at, lease: None, waits_for: WaitsFor::Try });
     assert_eq!(owed.owed_to(merchant, endpoint, due_at), None);
 }
 
@@ -249,27 +254,53 @@ fn what_is_not_fetched_in_time_is_given_up() {
     let at = |seconds| NOW.plus(Duration::from_secs(seconds));
     let days = SHELVED_MAX.as_secs();
     let shelve = |until| Next::Shelve { until };
-    for (shelved, now, next) in [
-        (None, NOW, shelve(at(days))),
+    for (waits_for, now, next) in [
+        (WaitsFor::Try, NOW, shelve(at(days))),
         // Looked at before its time: by a message that came twice.
-        (Some(at(days)), at(1), shelve(at(days))),
-        (Some(at(days)), at(days - 1), shelve(at(days))),
-        (Some(at(9)), at(9), Next::Failed { at: at(9), reason: FailedReason::NotFetched }),
-        (Some(at(9)), at(10), Next::Failed { at: at(10), reason: FailedReason::NotFetched }),
+        (WaitsFor::Fetch(at(days)), at(1), shelve(at(days))),
+        (WaitsFor::Fetch(at(days)), at(days - 1), shelve(at(days))),
+        (
+            WaitsFor::Fetch(at(9)),
+            at(9),
+            Next::Failed { at: at(9), reason: FailedReason::NotFetched },
+        ),
+        (
+            WaitsFor::Fetch(at(9)),
+            at(10),
+            Next::Failed { at: at(10), reason: FailedReason::NotFetched },
+        ),
     ] {
-        let claim = Claim::won(DeliveryId::from_bits(9), 2, 4, LEASE).of_shelved(shelved);
+        let claim = Claim::won(DeliveryId::from_bits(9), 2, 4, LEASE).of_one_that(waits_for);
         let settlement = claim.shelve(now);
-        assert_eq!(settlement.next, next, "{shelved:?} at {now}");
+        assert_eq!(settlement.next, next, "{waits_for:?} at {now}");
         assert_eq!((settlement.tries, settlement.attempt), (4, None));
     }
 }
 
 #[test]
 fn a_claim_remembers_the_shelf() {
-    let shelved = Progress::Pending { due_at: NOW, lease: None, shelved: Some(NOW) };
+    let shelved = Progress::Pending { due_at: NOW, lease: None, waits_for: WaitsFor::Fetch(NOW) };
     let row = delivery(1, 0, shelved);
     let message = Message { merchant: row.merchant_id, delivery: row.id, round: 1, tries: 0 };
     let Reading::Due(claim) = read(&row, &message, None, NOW, LEASE) else { panic!("is due") };
     let failed = Next::Failed { at: NOW, reason: FailedReason::NotFetched };
     assert_eq!(claim.shelve(NOW).next, failed);
+}
+
+#[test]
+fn a_turn_is_kept_and_can_be_missed() {
+    let at = |millis: i64| Timestamp::from_millis(NOW.as_millis() + millis);
+    let (turn, late) = (at(60_000), TURN_LATE_MAX.as_millis() as i64);
+    for (waits_for, now, in_line) in [
+        (WaitsFor::Try, NOW, InLine::NeedsTurn),
+        (WaitsFor::Turn(turn), NOW, InLine::Waits(turn)),
+        (WaitsFor::Turn(turn), at(60_000), InLine::HasTurn),
+        (WaitsFor::Turn(turn), at(60_000 + late), InLine::HasTurn),
+        (WaitsFor::Turn(turn), at(60_001 + late), InLine::NeedsTurn),
+    ] {
+        let claim = Claim::won(DeliveryId::from_bits(9), 2, 4, LEASE).of_one_that(waits_for);
+        assert_eq!(claim.turn(now), in_line, "{waits_for:?} at {now}");
+        let settlement = claim.queue_up(turn);
+        assert_eq!((settlement.tries, settlement.next), (4, Next::QueueUp { turn }));
+    }
 }

@@ -8,6 +8,7 @@ use postback_domain::limits::ENDPOINTS_PER_MERCHANT_MAX;
 use postback_domain::rotation::{Owner, Terms};
 use postback_domain::signing::SigningSecret;
 use postback_domain::time::Timestamp;
+use postback_domain::turns::RateLimit;
 use postback_engine::ports::catalog::CatalogError;
 use postback_engine::ports::history::{Page, PageRequest};
 use rusqlite::{Connection, Result, Row, params};
@@ -34,8 +35,8 @@ pub(super) fn create(connection: &Connection, endpoint: &Endpoint) -> Result<Wri
         .prepare_cached(
             "INSERT INTO endpoints (id, merchant_id, url, event_types, description, off_since,
                                     off_reason, retry_policy, timeout_s, headers, secrets,
-                                    created_at, revision, secret_terms)
-             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14)",
+                                    created_at, revision, secret_terms, rate_limit)
+             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15)",
         )?
         .execute(params![
             endpoint.id.as_bytes(),
@@ -52,6 +53,7 @@ pub(super) fn create(connection: &Connection, endpoint: &Endpoint) -> Result<Wri
             endpoint.created_at.as_millis(),
             endpoint.revision,
             to_json(&Terms::of(&endpoint.secrets, SigningSecret::expose))?,
+            endpoint.rate_limit.map(rate_limit_column),
         ])?;
     Ok(Ok(()))
 }
@@ -62,7 +64,8 @@ pub(super) fn replace(connection: &Connection, endpoint: &Endpoint) -> Result<Wr
         .prepare_cached(
             "UPDATE endpoints SET url = ?2, event_types = ?3, description = ?4, off_since = ?5,
                                   off_reason = ?6, retry_policy = ?7, timeout_s = ?8, headers = ?9,
-                                  secrets = ?10, revision = ?11, secret_terms = ?12
+                                  secrets = ?10, revision = ?11, secret_terms = ?12,
+                                  rate_limit = ?13
              WHERE id = ?1 AND revision = ?11 - 1",
         )?
         .execute(params![
@@ -78,6 +81,7 @@ pub(super) fn replace(connection: &Connection, endpoint: &Endpoint) -> Result<Wr
             secrets_column(endpoint)?,
             endpoint.revision,
             to_json(&Terms::of(&endpoint.secrets, SigningSecret::expose))?,
+            endpoint.rate_limit.map(rate_limit_column),
         ])?;
     replaced(connection, "endpoints", endpoint.id.as_bytes(), changed)
 }
@@ -154,6 +158,17 @@ fn kind(row: &Row<'_>) -> Result<Kind> {
     url.map(Kind::Push).map_err(|error| damaged("url", error))
 }
 
+/// In thousandths, as a whole number.
+fn rate_limit_column(limit: RateLimit) -> u32 {
+    (limit.get() * 1000.0).round() as u32
+}
+
+fn rate_limit(row: &Row<'_>) -> Result<Option<RateLimit>> {
+    let limit = row.get::<_, Option<u32>>("rate_limit")?;
+    let limit = limit.map(|limit| RateLimit::per_second(f64::from(limit) / 1000.0));
+    limit.transpose().map_err(|error| damaged("rate_limit", error))
+}
+
 fn headers_column(endpoint: &Endpoint) -> Result<String> {
     let pairs = endpoint.headers.iter().map(|header| (header.name(), header.value().expose()));
     to_json(&pairs.collect::<Vec<_>>())
@@ -195,6 +210,7 @@ pub(crate) fn endpoint(row: &Row<'_>) -> Result<Endpoint> {
         retry_policy: optional_json(row, "retry_policy")?,
         timeout: AttemptTimeout::from_secs(row.get("timeout_s")?)
             .map_err(|error| damaged("timeout_s", error))?,
+        rate_limit: rate_limit(row)?,
         headers: headers
             .iter()
             .map(|(name, value)| ExtraHeader::parse(name, value))

@@ -12,6 +12,7 @@ use postback_domain::merchant::Merchant;
 use postback_domain::source::Source;
 use postback_domain::text::Label;
 use postback_domain::time::Timestamp;
+use postback_domain::turns::{RateLimit, Turn};
 
 use super::Unavailable;
 
@@ -155,6 +156,15 @@ pub trait Deliveries: Send + Sync {
         from_round: Option<u32>,
         due_at: Timestamp,
     ) -> impl Future<Output = Result<Reopening, Unavailable>> + Send;
+
+    /// Takes the next turn at an endpoint that may be called only so often, as
+    /// [`postback_domain::turns::take`] says, in one atomic step: no two callers get one turn.
+    fn take_turn(
+        &self,
+        endpoint: EndpointId,
+        limit: RateLimit,
+        now: Timestamp,
+    ) -> impl Future<Output = Result<Turn, Unavailable>> + Send;
 
     /// Makes the endpoint's waiting deliveries due now, at most `limit` of them, and answers with
     /// a message for each; not those that wait to be fetched. The endpoint itself may be deleted.

@@ -1,7 +1,10 @@
 //! Endpoints that are switched off, deleted, or gone: waiting is not trying, and what can never be
 //! delivered ends at once.
 
+use std::time::Duration;
+
 use postback_domain::endpoint::{Kind, OffReason, Switch};
+use postback_domain::turns::RateLimit;
 use postback_engine::deliver::Disposition;
 use postback_engine::take_in::FirstTries;
 
@@ -189,4 +192,66 @@ async fn what_is_not_called_is_shelved_and_given_up_in_the_end() {
     world.work().await;
     assert_eq!(world.state("shop").await, "FAILED round 1 tries 0 not_fetched");
     assert_eq!(world.requests("shop"), 0);
+}
+
+/// Evenly spaced, whoever comes at once; waiting for a turn is not a try.
+#[tokio::test]
+async fn an_endpoint_is_called_only_so_often() {
+    let world = World::new().await;
+    let limit = RateLimit::per_second(2.0).ok();
+    world.endpoint_with("shop", |endpoint| endpoint.rate_limit = limit).await;
+    for number in 0..5 {
+        world.event(&format!("evt_{number}")).await;
+    }
+    assert_eq!(world.requests("shop"), 1);
+    assert_eq!(world.state("shop").await, "PENDING round 1 tries 0 in line for 2s");
+    assert_eq!(world.log("shop").await, "");
+    for expected in [2, 3, 4, 5] {
+        world.advance(Duration::from_millis(499));
+        world.work().await;
+        assert_eq!(world.requests("shop"), expected - 1);
+        world.advance(Duration::from_millis(1));
+        world.work().await;
+        assert_eq!(world.requests("shop"), expected);
+    }
+    assert_eq!(world.state("shop").await, "SUCCESS round 1 tries 1 by push");
+}
+
+/// Those whose turns were missed together stand in line again.
+#[tokio::test]
+async fn a_backlog_of_missed_turns_does_not_go_at_once() {
+    let world = World::new().await;
+    let limit = RateLimit::per_second(1.0).ok();
+    world.endpoint_with("shop", |endpoint| endpoint.rate_limit = limit).await;
+    for number in 0..4 {
+        world.event(&format!("evt_{number}")).await;
+    }
+    world.advance_secs(60);
+    world.work().await;
+    assert_eq!(world.requests("shop"), 2, "one more, for which it is time");
+    world.advance_secs(1);
+    world.work().await;
+    assert_eq!(world.requests("shop"), 3);
+    world.advance_secs(1);
+    world.work().await;
+    assert_eq!(world.requests("shop"), 4);
+}
+
+#[tokio::test]
+async fn who_finds_the_line_full_comes_again() {
+    let world = World::new().await;
+    let limit = RateLimit::per_second(0.1).ok();
+    world.endpoint_with("shop", |endpoint| endpoint.rate_limit = limit).await;
+    for number in 0..62 {
+        world.event(&format!("evt_{number}")).await;
+    }
+    let state = world.state("shop").await;
+    assert!(state.starts_with("PENDING round 1 tries 0 due in "), "{state}");
+    for _ in 0..90 {
+        world.advance_secs(10);
+        world.work().await;
+        world.sweep().await;
+    }
+    assert_eq!(world.requests("shop"), 62);
+    assert_eq!(world.state("shop").await, "SUCCESS round 1 tries 1 by push");
 }

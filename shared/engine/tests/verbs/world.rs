@@ -18,7 +18,7 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use postback_domain::delivery::message::{Message, MessageId, Receipt};
-use postback_domain::delivery::{Delivery, FailedReason, Progress, Via};
+use postback_domain::delivery::{Delivery, FailedReason, Progress, Via, WaitsFor};
 use postback_domain::event::Event;
 use postback_domain::ids::{DeliveryId, EndpointId, MerchantId};
 use postback_domain::time::Timestamp;
@@ -339,7 +339,10 @@ fn describe(delivery: &Delivery, now: Timestamp) -> String {
         Progress::Pending { lease: Some(lease), .. } if lease.until > now => {
             format!("leased for {:?}", lease.until.since(now))
         }
-        Progress::Pending { shelved: Some(until), .. } => {
+        Progress::Pending { waits_for: WaitsFor::Turn(turn), .. } if *turn > now => {
+            format!("in line for {:?}", turn.since(now))
+        }
+        Progress::Pending { waits_for: WaitsFor::Fetch(until), .. } => {
             format!("shelved for {:?}", until.since(now))
         }
         Progress::Pending { due_at, .. } if *due_at < now => {

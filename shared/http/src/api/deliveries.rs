@@ -5,7 +5,9 @@ use axum::http::StatusCode;
 use axum::response::Response;
 use postback_domain::audit::Action;
 use postback_domain::delivery::log::Attempt;
-use postback_domain::delivery::{Delivery, FailedReason, Progress, State as DeliveryState, Via};
+use postback_domain::delivery::{
+    Delivery, FailedReason, Progress, State as DeliveryState, Via, WaitsFor,
+};
 use postback_domain::event::EventType;
 use postback_domain::ids::{DeliveryId, EndpointId, EventId, MerchantId};
 use postback_domain::text::Label;
@@ -167,10 +169,9 @@ impl<'a> DeliveryView<'a> {
         let (mut next_attempt_at, mut via, mut failed_reason) = (None, None, None);
         let (mut not_apply_reason, mut addressee) = (None, None);
         match &delivery.progress {
-            Progress::Pending { due_at, lease: None, shelved: None } => {
-                next_attempt_at = Some(*due_at);
-            }
-            Progress::Pending { .. } => {}
+            Progress::Pending { waits_for: WaitsFor::Fetch(_), .. }
+            | Progress::Pending { lease: Some(_), .. } => {}
+            Progress::Pending { due_at, lease: None, .. } => next_attempt_at = Some(*due_at),
             Progress::Success { via: how, .. } => via = Some(*how),
             Progress::Failed { reason, .. } => failed_reason = Some(*reason),
             Progress::NotApply { addressee: None, .. } => {

@@ -18,6 +18,7 @@ use postback_domain::time::Timestamp;
 use postback_engine::ports::catalog::Catalog;
 use postback_engine::redrive::Woken;
 use serde::Serialize;
+use serde_json::Number;
 
 use self::setup::Change;
 use super::act::{Act, Tell, doomed};
@@ -27,7 +28,7 @@ use super::fields::Fields;
 use super::input::{Body, Ids, IfMatch, Query};
 use super::merchants::PolicyView;
 use super::seed::Seed;
-use super::values::parsed;
+use super::values::{parsed, shortest};
 use super::{Api, ApiPorts, page};
 use crate::edge;
 use crate::problem::Problem;
@@ -53,6 +54,8 @@ struct EndpointView<'a> {
     retry_policy: Option<PolicyView>,
     /// How long an attempt may take in all, in seconds.
     timeout_s: u64,
+    /// How often it is called in a second at most. Null: as often as there is something to send.
+    rate_limit_per_s: Option<Number>,
     /// The names of the headers that are sent along; their values are not shown.
     header_names: Vec<&'a str>,
     /// Whether it is called, and if not, since when and why.
@@ -221,6 +224,7 @@ impl<'a> EndpointView<'a> {
             enabled: endpoint.is_enabled(),
             retry_policy: endpoint.retry_policy.as_ref().map(PolicyView::of),
             timeout_s: endpoint.timeout.get().as_secs(),
+            rate_limit_per_s: endpoint.rate_limit.map(|limit| shortest(limit.get())),
             header_names: endpoint.headers.iter().map(|header| header.name()).collect(),
             health: HealthView::of(endpoint.switch),
             created_at: endpoint.created_at,

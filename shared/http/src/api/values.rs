@@ -108,15 +108,15 @@ pub(crate) fn retry_policy(value: Value) -> Result<RetryPolicy, String> {
 
 /// The waits of a policy; whole seconds as whole numbers, as they were most likely given.
 pub(crate) fn waits_s(policy: &RetryPolicy) -> Vec<Number> {
-    let number = |wait_s: f64| {
-        if wait_s.fract() == 0.0 {
-            // At most a week, and never negative.
-            Some(Number::from(wait_s as u64))
-        } else {
-            Number::from_f64(wait_s)
-        }
-    };
-    policy.waits_s().into_iter().filter_map(number).collect()
+    policy.waits_s().into_iter().map(shortest).collect()
+}
+
+/// A number that is not negative, without a fraction if it has none.
+pub(crate) fn shortest(number: f64) -> Number {
+    if number.fract() == 0.0 {
+        return Number::from(number as u64);
+    }
+    Number::from_f64(number).unwrap_or_else(|| Number::from(0))
 }
 
 fn shortened(text: &str) -> String {

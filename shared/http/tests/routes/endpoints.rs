@@ -33,6 +33,7 @@ async fn created_read_listed_changed_and_deleted() {
         "enabled": true,
         "retry_policy": {"waits_s": [1, 2]},
         "timeout_s": 10,
+        "rate_limit_per_s": null,
         "header_names": ["x-api-key", "x-tenant"],
         "health": {"status": "enabled"},
         "created_at": "2026-09-21T14:13:20.000Z",

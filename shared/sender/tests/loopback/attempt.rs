@@ -53,6 +53,7 @@ pub(crate) fn request(url: &str) -> Request {
         switch: Switch::On,
         retry_policy: None,
         timeout: AttemptTimeout::from_secs(1).unwrap(),
+        rate_limit: None,
         headers: vec![ExtraHeader::parse("X-Gateway-Key", "hunter2").unwrap()],
         secrets: EndpointSecret::set(Owner::endpoint(EndpointId::from_bits(3), 1), AT, secrets()),
         created_at: AT,

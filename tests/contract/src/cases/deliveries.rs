@@ -5,9 +5,10 @@ use std::time::Duration;
 
 use postback_domain::delivery::message::Message;
 use postback_domain::delivery::verdict::Outcome;
-use postback_domain::delivery::{FailedReason, Progress, State, Via};
+use postback_domain::delivery::{FailedReason, InLine, Progress, State, Via, WaitsFor};
 use postback_domain::ids::DeliveryId;
-use postback_domain::limits::ATTEMPT_LOG_MAX;
+use postback_domain::limits::{ATTEMPT_LOG_MAX, LINE_MAX};
+use postback_domain::turns::{RateLimit, Turn};
 use postback_engine::ports::store::{Claiming, Reopening, Settled};
 
 use crate::WholeStore;
@@ -90,7 +91,7 @@ pub async fn a_retry_is_due_and_can_be_claimed(store: impl WholeStore) {
     assert_eq!(store.settle(settlement, None).await.unwrap(), Settled::Recorded);
     // The first step is 5 s, and the case's jitter takes a fifth off.
     let due_at = at(4);
-    let expected = Progress::Pending { due_at, lease: None, shelved: None };
+    let expected = Progress::Pending { due_at, lease: None, waits_for: WaitsFor::Try };
     assert_eq!(progress(&store, message.delivery).await, expected);
     let next = Message { tries: 1, ..message };
     assert_eq!(claimed(&store, next, due_at).await.number(), 2);
@@ -233,6 +234,61 @@ pub async fn waking_makes_waiting_deliveries_due(store: impl WholeStore) {
     assert_eq!(woken, waiting);
     assert_eq!(store.wake(end(1), at(1), 2).await.unwrap(), []);
     let due_at = NOW.plus(Duration::from_secs(1));
-    let due = Progress::Pending { due_at, lease: None, shelved: None };
+    let due = Progress::Pending { due_at, lease: None, waits_for: WaitsFor::Try };
     assert_eq!(progress(&store, waiting[0].delivery).await, due);
+}
+
+/// Of many who come at once each gets a turn of its own, and the limit holds for all of them.
+pub async fn turns_are_given_out_once(store: impl WholeStore) {
+    let limit = RateLimit::per_second(4.0).unwrap();
+    let store = Arc::new(store);
+    let tasks: Vec<_> = (0..12)
+        .map(|_| {
+            let store = Arc::clone(&store);
+            tokio::spawn(async move { store.take_turn(end(1), limit, NOW).await.unwrap() })
+        })
+        .collect();
+    let mut turns = Vec::new();
+    for task in tasks {
+        let Turn::At(turn) = task.await.unwrap() else { panic!("a line of twelve is short") };
+        turns.push(turn.since(NOW).as_millis());
+    }
+    turns.sort_unstable();
+    assert_eq!(turns, (0..12).map(|number| number * 250).collect::<Vec<_>>());
+    assert_eq!(store.take_turn(end(2), limit, NOW).await.unwrap(), Turn::At(NOW), "another line");
+    assert_eq!(store.take_turn(end(1), limit, at(60)).await.unwrap(), Turn::At(at(60)));
+
+    let slow = RateLimit::per_second(0.1).unwrap();
+    let mut given = 0;
+    while let Turn::At(_) = store.take_turn(end(3), slow, NOW).await.unwrap() {
+        given += 1;
+    }
+    assert_eq!(given, LINE_MAX.as_secs() / 10 + 1);
+    assert_eq!(store.take_turn(end(3), slow, at(9)).await.unwrap(), Turn::Full);
+    let last = NOW.plus(LINE_MAX).plus(Duration::from_secs(10));
+    assert_eq!(store.take_turn(end(3), slow, at(10)).await.unwrap(), Turn::At(last));
+}
+
+/// It is due then, whoever looks before finds that it waits, and a try ends the wait.
+pub async fn a_turn_is_waited_for(store: impl WholeStore) {
+    let message = delivery(&store, "a").await;
+    let claim = claimed(&store, message, NOW).await;
+    assert_eq!(claim.turn(NOW), InLine::NeedsTurn);
+    store.settle(claim.queue_up(at(9)), None).await.unwrap();
+    let standing = || async { store.read_delivery(message.delivery).await.unwrap().unwrap() };
+    let waits = WaitsFor::Turn(at(9));
+    let waiting = Progress::Pending { due_at: at(9), lease: None, waits_for: waits };
+    assert_eq!(standing().await.delivery.progress, waiting);
+
+    let early = claimed(&store, message, at(1)).await;
+    assert_eq!(early.turn(at(1)), InLine::Waits(at(9)));
+    store.settle(early.queue_up(at(9)), None).await.unwrap();
+    assert_eq!(standing().await.delivery.progress, waiting);
+    let claim = claimed(&store, message, at(9)).await;
+    assert_eq!(claim.turn(at(9)), InLine::HasTurn);
+    store.settle(end_with(claim, Outcome::ServerError, at(10)), None).await.unwrap();
+    let Progress::Pending { waits_for, .. } = standing().await.delivery.progress else {
+        panic!("there are tries left")
+    };
+    assert_eq!(waits_for, WaitsFor::Try);
 }

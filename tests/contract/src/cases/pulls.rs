@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use postback_domain::delivery::message::Message;
 use postback_domain::delivery::verdict::Outcome;
-use postback_domain::delivery::{FailedReason, Next, Progress, State, Via};
+use postback_domain::delivery::{FailedReason, Next, Progress, State, Via, WaitsFor};
 use postback_domain::ids::{DeliveryId, MerchantId};
 use postback_domain::limits::SHELVED_MAX;
 use postback_engine::ports::pulls::Acknowledged;
@@ -117,7 +117,8 @@ pub async fn what_is_shelved_can_be_fetched(store: impl WholeStore) {
     found.retain(|id| *id != second.delivery);
     assert_eq!(found, [first.delivery]);
     let until = NOW.plus(SHELVED_MAX);
-    let waiting = Progress::Pending { due_at: until, lease: None, shelved: Some(until) };
+    let waiting =
+        Progress::Pending { due_at: until, lease: None, waits_for: WaitsFor::Fetch(until) };
     let standing = || async { store.read_delivery(first.delivery).await.unwrap().unwrap() };
     assert_eq!(standing().await.delivery.progress, waiting);
     assert_eq!(store.wake(end(1), at(1), 10).await.unwrap(), []);

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use postback_domain::delivery::{Delivery, Progress, State};
+use postback_domain::delivery::{Delivery, Progress, State, WaitsFor};
 use postback_domain::event::Event;
 use postback_domain::ids::{DeliveryId, MerchantId, RecoveryId};
 use postback_domain::recovery::{Counts, Place, Recovery, Standing};
@@ -131,7 +131,7 @@ pub async fn nobodys_event_becomes_somebodys(store: impl WholeStore) {
     assert_eq!(owed.delivery, DeliveryId::derive(event.id, Some(end(1))));
     assert_eq!(store.owe(row.clone(), MERCHANT, end(1), at(6)).await.unwrap(), None, "once");
     let delivery = store.read_delivery(owed.delivery).await.unwrap().unwrap().delivery;
-    let due = Progress::Pending { due_at: at(5), lease: None, shelved: None };
+    let due = Progress::Pending { due_at: at(5), lease: None, waits_for: WaitsFor::Try };
     assert_eq!((delivery.progress, delivery.created_at), (due, row.created_at));
     assert_eq!(store.read_delivery(row.id).await.unwrap(), None);
     let (summary, _) = store.read_event(event.id).await.unwrap().unwrap();

@@ -90,6 +90,7 @@ impl World {
             switch: Switch::On,
             retry_policy: None,
             timeout: AttemptTimeout::default(),
+            rate_limit: None,
             headers: Vec::new(),
             secrets: EndpointSecret::set(
                 Owner::endpoint(EndpointId::from_bits(number), 1),

@@ -13,6 +13,7 @@ use postback_domain::merchant::Merchant;
 use postback_domain::source::Source;
 use postback_domain::text::Label;
 use postback_domain::time::Timestamp;
+use postback_domain::turns::{RateLimit, Turn};
 use postback_embedded::EmbeddedStore;
 use postback_engine::ports::store::{Admitted, Claiming, Due, Freshness, Reopening, Settled};
 use postback_engine::ports::{Configuration, Deliveries, DueIndex, Events, Unavailable};
@@ -258,6 +259,15 @@ impl Deliveries for FaultyStore {
             Ok(reopening)
         };
         self.pass(Step::Reopen, witnessed).await
+    }
+
+    async fn take_turn(
+        &self,
+        endpoint: EndpointId,
+        limit: RateLimit,
+        now: Timestamp,
+    ) -> Result<Turn, Unavailable> {
+        self.pass(Step::Other, self.inner.take_turn(endpoint, limit, now)).await
     }
 
     async fn wake(

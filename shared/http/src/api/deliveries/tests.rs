@@ -23,7 +23,11 @@ fn each_state_shows_what_only_it_has() {
     let (lease, due_at) = (Some(Lease { until: at }), at);
     let when = json!("1970-01-01T00:00:05.000Z");
     let null = Value::Null;
-    let pending = |lease, shelved| Progress::Pending { due_at, lease, shelved };
+    let pending = |lease, fetched_until: Option<Timestamp>| Progress::Pending {
+        due_at,
+        lease,
+        waits_for: fetched_until.map_or(WaitsFor::Try, WaitsFor::Fetch),
+    };
     let failed = Progress::Failed { at, reason: FailedReason::TriesUsed, ended_by: None };
     for (progress, state, next, finished, via, reason) in [
         (pending(None, None), "PENDING", &when, &null, &null, &null),

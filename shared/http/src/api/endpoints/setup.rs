@@ -13,6 +13,7 @@ use postback_domain::rotation::Owner;
 use postback_domain::signing::SigningSecret;
 use postback_domain::text::Label;
 use postback_domain::time::Timestamp;
+use postback_domain::turns::RateLimit;
 use serde_json::Value;
 
 use crate::api::fields::{Fields, Patch};
@@ -37,6 +38,7 @@ pub(super) struct Change {
     enabled: Option<bool>,
     retry_policy: Patch<RetryPolicy>,
     timeout: Patch<AttemptTimeout>,
+    rate_limit: Patch<RateLimit>,
     headers: Patch<Vec<ExtraHeader>>,
 }
 
@@ -62,6 +64,7 @@ pub(super) fn endpoint(
         switch: Switch::On,
         retry_policy: None,
         timeout: AttemptTimeout::default(),
+        rate_limit: None,
         headers: Vec::new(),
         secrets: EndpointSecret::set(Owner::endpoint(new.id, 1), new.now, [new.secret]),
         created_at: new.now,
@@ -83,6 +86,7 @@ impl Change {
             enabled: fields.change("enabled", flag)?,
             retry_policy: fields.patch("retry_policy", retry_policy)?,
             timeout: fields.patch("timeout_s", timeout)?,
+            rate_limit: fields.patch("rate_limit_per_s", rate_limit)?,
             headers: fields.patch("headers", headers)?,
         })
     }
@@ -107,6 +111,7 @@ impl Change {
         endpoint.switch = switched(endpoint.switch, self.enabled, now);
         self.retry_policy.apply_to(&mut endpoint.retry_policy);
         self.timeout.apply_or(&mut endpoint.timeout, AttemptTimeout::default);
+        self.rate_limit.apply_to(&mut endpoint.rate_limit);
         self.headers.apply_or(&mut endpoint.headers, Vec::new);
         endpoint.revision = endpoint.revision.saturating_add(1);
         Ok(())
@@ -119,6 +124,7 @@ impl Change {
             ("enabled", self.enabled.is_some()),
             ("retry_policy", matches!(self.retry_policy, Patch::Set(_))),
             ("timeout_s", matches!(self.timeout, Patch::Set(_))),
+            ("rate_limit_per_s", matches!(self.rate_limit, Patch::Set(_))),
             ("headers", matches!(self.headers, Patch::Set(_))),
         ];
         said.into_iter().find_map(|(field, is_said)| is_said.then_some(field))
@@ -150,6 +156,11 @@ fn every_type() -> Vec<EventFilter> {
 fn timeout(value: Value) -> Result<AttemptTimeout, String> {
     let secs = whole(&value, 1..=ATTEMPT_TIMEOUT_MAX.as_secs())?;
     AttemptTimeout::from_secs(secs).map_err(|error| error.to_string())
+}
+
+fn rate_limit(value: Value) -> Result<RateLimit, String> {
+    let rate = value.as_f64().ok_or_else(|| "must be a number".to_owned())?;
+    RateLimit::per_second(rate).map_err(|error| error.to_string())
 }
 
 fn headers(value: Value) -> Result<Vec<ExtraHeader>, String> {

@@ -2,7 +2,8 @@
 
 use postback_domain::limits::{
     ATTEMPT_TIMEOUT, ATTEMPT_TIMEOUT_MAX, EVENT_TYPE_BYTES_MAX, FILTERS_PER_ENDPOINT_MAX,
-    HEADERS_PER_ENDPOINT_MAX, SIGNING_OVERLAP, SIGNING_OVERLAP_MAX, URL_BYTES_MAX,
+    HEADERS_PER_ENDPOINT_MAX, RATE_LIMIT_MAX, RATE_LIMIT_MIN, SIGNING_OVERLAP, SIGNING_OVERLAP_MAX,
+    URL_BYTES_MAX,
 };
 use serde_json::{Value, json};
 
@@ -57,6 +58,7 @@ fn create() -> Operation {
                 "properties": {
                     "kind": {"const": "pull"}, "url": false, "enabled": false,
                     "retry_policy": {"type": "null"}, "timeout_s": {"type": "null"},
+                    "rate_limit_per_s": {"type": "null"},
                     "headers": {"type": "null"},
                 },
             },
@@ -211,6 +213,13 @@ fn chosen() -> Vec<Input> {
             "How deliveries to it are tried again; as its merchant's unless said otherwise.",
         ),
         optional("timeout_s", whole(1..=ATTEMPT_TIMEOUT_MAX.as_secs()), &timeout_about),
+        optional(
+            "rate_limit_per_s",
+            json!({"type": "number", "minimum": RATE_LIMIT_MIN, "maximum": RATE_LIMIT_MAX}),
+            "How often it is called in a second at most, to the thousandth; what comes faster waits \
+             for its turn, without using a try. As often as there is something to send unless said \
+             otherwise.",
+        ),
         optional("headers", headers(), HEADERS_ABOUT),
     ]
 }
@@ -233,7 +242,7 @@ fn example() -> Value {
         "id": example_id("end"), "merchant_id": example_id("mch"), "kind": "push",
         "url": "https://shop.example/hooks", "event_types": ["charge.*", "payout.paid"],
         "description": "orders", "enabled": true, "retry_policy": {"waits_s": [5, 60]},
-        "timeout_s": 10, "header_names": ["x-api-key"], "health": {"status": "enabled"},
+        "timeout_s": 10, "rate_limit_per_s": null, "header_names": ["x-api-key"], "health": {"status": "enabled"},
         "created_at": "2026-09-21T14:13:20.000Z",
     })
 }

@@ -64,7 +64,9 @@ fn refusals_name_the_field() {
         (json!({"headers": {"host": "hidden"}}), "invalid_field", "headers"),
         (json!({"headers": {"x-a": "hidden", "X-A": "hidden"}}), "invalid_field", "headers"),
         (json!({"headers": {"x-a": "hidden\r\n"}}), "invalid_field", "headers"),
-        (json!({"rate_limit_per_s": 5}), "unknown_field", "rate_limit_per_s"),
+        (json!({"rate_limit_per_s": 0}), "invalid_field", "rate_limit_per_s"),
+        (json!({"rate_limit_per_s": 1001}), "invalid_field", "rate_limit_per_s"),
+        (json!({"rate_limit_per_s": "5"}), "invalid_field", "rate_limit_per_s"),
         (json!({"secret": "whsec_a"}), "unknown_field", "secret"),
     ] {
         let mut body = json!({"url": "https://shop.example/"});
@@ -87,6 +89,7 @@ fn what_is_not_called_has_nothing_to_say_of_calls() {
         (json!({"enabled": true}), "enabled"),
         (json!({"retry_policy": {"waits_s": [1]}}), "retry_policy"),
         (json!({"timeout_s": 5}), "timeout_s"),
+        (json!({"rate_limit_per_s": 5}), "rate_limit_per_s"),
         (json!({"headers": {"x-a": "1"}}), "headers"),
     ] {
         let change =
@@ -108,6 +111,7 @@ fn a_patch_changes_what_it_names() {
         description: Label::parse("Old").ok(),
         retry_policy: RetryPolicy::from_secs(&[1.0]).ok(),
         timeout: AttemptTimeout::from_secs(3).unwrap(),
+        rate_limit: RateLimit::per_second(2.0).ok(),
         headers: header("old"),
         ..plain()
     };
@@ -128,6 +132,11 @@ fn a_patch_changes_what_it_names() {
         (
             json!({"timeout_s": null}),
             Endpoint { timeout: AttemptTimeout::default(), ..before.clone() },
+        ),
+        (json!({"rate_limit_per_s": null}), Endpoint { rate_limit: None, ..before.clone() }),
+        (
+            json!({"rate_limit_per_s": 0.5}),
+            Endpoint { rate_limit: RateLimit::per_second(0.5).ok(), ..before.clone() },
         ),
         (
             json!({"headers": {"X-Key": "new"}}),
