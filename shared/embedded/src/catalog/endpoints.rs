@@ -91,10 +91,15 @@ pub(super) fn delete(
     merchant: MerchantId,
     id: EndpointId,
 ) -> Result<Written> {
-    connection
+    let gone = connection
         .prepare_cached("DELETE FROM endpoints WHERE id = ?1 AND merchant_id = ?2")?
-        .execute(params![id.as_bytes(), merchant.as_bytes()])
-        .map(deleted)
+        .execute(params![id.as_bytes(), merchant.as_bytes()])?;
+    if gone == 1 {
+        connection
+            .prepare_cached("DELETE FROM lines WHERE endpoint_id = ?1")?
+            .execute(params![id.as_bytes()])?;
+    }
+    Ok(deleted(gone))
 }
 
 pub(crate) fn read(connection: &Connection, id: EndpointId) -> Result<Option<Endpoint>> {
