@@ -22,7 +22,7 @@ use crate::redrive::RedriveArguments;
 use crate::remote::{ProfileCommand, RemoteArguments};
 use crate::tail::TailArguments;
 
-pub(crate) use self::values::{duration, name_and_value};
+pub(crate) use self::values::{duration, name_and_value, when};
 
 /// Makes sure that payment events reach the merchants they are for.
 #[derive(Debug, Parser)]
@@ -179,7 +179,7 @@ const REDRIVE: &str = "\
 Examples:
   postback redrive
   postback redrive --merchant mch_… --limit 1000
-  postback redrive --endpoint end_… --execute --pace 20
+  postback redrive --endpoint end_… --since 2h --execute --pace 20
 
 Without --execute nothing is sent: it lists what would be. What is reopened gets a fresh round of
 tries.";

@@ -7,8 +7,10 @@ use std::time::Duration;
 
 use anstream::println;
 use clap::Args;
+use postback_domain::time::Timestamp;
 use serde_json::{Value, json};
 
+use crate::cli::when;
 use crate::progress;
 use crate::remote::{Remote, body};
 use crate::terminal::{BOLD, GOOD};
@@ -21,6 +23,18 @@ pub(crate) struct RedriveArguments {
     /// Only of this endpoint
     #[arg(long, value_name = "ENDPOINT_ID")]
     pub(crate) endpoint: Option<String>,
+
+    /// Only of events of this type
+    #[arg(long = "type", value_name = "TYPE")]
+    pub(crate) event_type: Option<String>,
+
+    /// Only of what was created since: a time, or how long ago, such as 2h or 3d
+    #[arg(long, value_name = "WHEN", value_parser = when)]
+    pub(crate) since: Option<Timestamp>,
+
+    /// And before: a time, or how long ago
+    #[arg(long, value_name = "WHEN", value_parser = when)]
+    pub(crate) until: Option<Timestamp>,
 
     /// How many at most
     #[arg(long, value_name = "N", default_value_t = 100, value_parser = clap::value_parser!(u32).range(1..=1000))]
@@ -43,6 +57,9 @@ pub(crate) fn run(
     let wanted = body(&[
         ("merchant_id", remote.merchant().map(|id| json!(id))),
         ("endpoint_id", arguments.endpoint.as_ref().map(|id| json!(id))),
+        ("event_type", arguments.event_type.as_ref().map(|kind| json!(kind))),
+        ("since", arguments.since.map(|since| json!(since))),
+        ("until", arguments.until.map(|until| json!(until))),
         ("limit", Some(json!(arguments.limit))),
         ("dry_run", Some(json!(true))),
     ]);

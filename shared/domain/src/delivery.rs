@@ -141,7 +141,8 @@ pub enum FailedReason {
     TriesUsed,
     /// The endpoint answered 410, or was deleted.
     EndpointGone,
-    /// The merchant, whose endpoint is not called, has not fetched it in [`SHELVED_MAX`].
+    /// The merchant, whose endpoint is not called, has not fetched it in
+    /// [`SHELVED_MAX`](crate::limits::SHELVED_MAX).
     NotFetched,
 }
 

@@ -2,6 +2,10 @@
 
 use std::time::Duration;
 
+use jiff::SignedDuration;
+use postback_domain::time::Timestamp;
+use postback_engine::ports::Clock as _;
+use postback_engine::ports::clock::SystemClock;
 use postback_verify::{Tolerance, UnixTime};
 
 /// Reads `5m`, `90s`, `1h 30m`; from one second to one day.
@@ -33,6 +37,24 @@ pub(crate) fn name_and_value(text: &str) -> Result<(String, String), String> {
     Ok((name.to_owned(), value.to_owned()))
 }
 
+/// Reads `2026-09-21T12:00:00Z`, or `2h` as two hours ago.
+pub(crate) fn when(text: &str) -> Result<Timestamp, String> {
+    before(text, SystemClock.now())
+}
+
+fn before(text: &str, now: Timestamp) -> Result<Timestamp, String> {
+    if let Ok(time) = text.parse() {
+        return Ok(time);
+    }
+    let days = text.strip_suffix('d').and_then(|days| days.parse::<u32>().ok());
+    let ago = match days {
+        Some(days) => Some(Duration::from_secs(u64::from(days) * 24 * 3600)),
+        None => text.parse::<SignedDuration>().ok().and_then(|ago| ago.try_into().ok()),
+    };
+    let ago = ago.ok_or("must be RFC 3339, or how long ago, such as 2h or 3d")?;
+    Ok(now.minus(ago))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -56,6 +78,19 @@ mod tests {
         assert_eq!(duration("1h 30m"), Ok(Duration::from_secs(5400)));
         for bad in ["", "5", "0s", "-5m", "500ms", "25h", "soon"] {
             assert!(duration(bad).is_err(), "{bad:?}");
+        }
+    }
+
+    #[test]
+    fn a_time_or_how_long_ago() {
+        let time: Timestamp = "2026-09-21T12:00:00Z".parse().unwrap();
+        assert_eq!(before("2026-09-21T12:00:00Z", Timestamp::MAX), Ok(time));
+        for (text, minutes) in [("2h", 120), ("3d", 3 * 24 * 60), ("90m", 90)] {
+            let ago = time.since(before(text, time).unwrap());
+            assert_eq!(ago.as_secs(), minutes * 60, "{text}");
+        }
+        for bad in ["", "yesterday", "3x", "-2h", "99999999999999d"] {
+            assert!(before(bad, time).is_err(), "{bad:?}");
         }
     }
 }

@@ -8,12 +8,10 @@ use std::time::Duration;
 
 use anstream::println;
 use clap::Args;
-use jiff::SignedDuration;
 use postback_domain::time::Timestamp;
-use postback_engine::ports::Clock as _;
-use postback_engine::ports::clock::SystemClock;
 use serde_json::{Value, json};
 
+use crate::cli::when;
 use crate::progress;
 use crate::remote::{Remote, body};
 use crate::table::cell;
@@ -127,40 +125,9 @@ fn show(recovery: &Value) {
     }
 }
 
-/// Reads `2026-09-21T12:00:00Z`, or `2h` as two hours ago.
-fn when(text: &str) -> Result<Timestamp, String> {
-    moment(text, SystemClock.now())
-}
-
-fn moment(text: &str, now: Timestamp) -> Result<Timestamp, String> {
-    if let Ok(time) = text.parse() {
-        return Ok(time);
-    }
-    let days = text.strip_suffix('d').and_then(|days| days.parse::<u32>().ok());
-    let ago = match days {
-        Some(days) => Some(Duration::from_secs(u64::from(days) * 24 * 3600)),
-        None => text.parse::<SignedDuration>().ok().and_then(|ago| ago.try_into().ok()),
-    };
-    let ago = ago.ok_or("must be RFC 3339, or how long ago, such as 2h or 3d")?;
-    Ok(now.minus(ago))
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn a_time_or_how_long_ago() {
-        let time: Timestamp = "2026-09-21T12:00:00Z".parse().unwrap();
-        assert_eq!(moment("2026-09-21T12:00:00Z", Timestamp::MAX), Ok(time));
-        for (text, minutes) in [("2h", 120), ("3d", 3 * 24 * 60), ("90m", 90)] {
-            let ago = time.since(moment(text, time).unwrap());
-            assert_eq!(ago.as_secs(), minutes * 60, "{text}");
-        }
-        for bad in ["", "yesterday", "3x", "-2h", "99999999999999d"] {
-            assert!(moment(bad, time).is_err(), "{bad:?}");
-        }
-    }
 
     #[test]
     fn it_is_shown_how_far_back_it_has_come() {

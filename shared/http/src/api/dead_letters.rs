@@ -21,7 +21,7 @@ use super::deliveries::DeliveryView;
 use super::fields::Fields;
 use super::input::{Body, Query};
 use super::seed::Seed;
-use super::values::{self, flag, parsed, whole};
+use super::values::{self, event_type, flag, parsed, whole};
 use super::{Api, ApiPorts, page};
 use crate::edge;
 use crate::problem::Problem;
@@ -116,9 +116,11 @@ pub(crate) async fn redrive<P: ApiPorts>(
 fn failed(fields: &mut Fields) -> Result<DeliveryFilter, Problem> {
     Ok(DeliveryFilter {
         merchant: fields.optional("merchant_id", parsed)?,
-        endpoint: fields.optional("endpoint_id", parsed)?,
         state: Some(DeliveryState::Failed),
-        ..DeliveryFilter::default()
+        endpoint: fields.optional("endpoint_id", parsed)?,
+        event_type: fields.optional("event_type", event_type)?,
+        since: fields.optional("since", parsed)?,
+        until: fields.optional("until", parsed)?,
     })
 }
 
@@ -156,10 +158,14 @@ impl Redrive {
     }
 
     fn takes(&self, delivery: &Delivery) -> bool {
-        let DeliveryFilter { merchant, endpoint, .. } = self.filter;
+        let DeliveryFilter { merchant, state: _, endpoint, event_type, since, until } =
+            &self.filter;
         delivery.state() == DeliveryState::Failed
             && merchant.is_none_or(|merchant| merchant == delivery.merchant_id)
             && endpoint.is_none_or(|endpoint| Some(endpoint) == delivery.endpoint_id)
+            && event_type.as_ref().is_none_or(|kind| *kind == delivery.event_type)
+            && since.is_none_or(|since| delivery.created_at >= since)
+            && until.is_none_or(|until| delivery.created_at < until)
     }
 }
 

@@ -35,6 +35,10 @@ async fn an_operator_sees_what_was_given_up() {
         (format!("?merchant_id={a}"), 2),
         (format!("?endpoint_id={endpoint_of_b}"), 1),
         (format!("?merchant_id={a}&endpoint_id={endpoint_of_b}"), 0),
+        ("?event_type=charge.refunded".to_owned(), 3),
+        ("?event_type=charge.failed".to_owned(), 0),
+        ("?since=2026-09-21T14:13:20Z&until=2026-09-21T14:13:21Z".to_owned(), 3),
+        ("?until=2026-09-21T14:13:20Z".to_owned(), 0),
     ] {
         let listed = admin.get(&format!("/v1/dead-letters{query}")).await.ok(200);
         assert_eq!(count(&listed), expected, "{query}");
@@ -86,6 +90,12 @@ async fn a_redrive_takes_named_deliveries_and_a_limit() {
         (json!({"delivery_ids": ids, "merchant_id": a}), 2),
         (json!({"delivery_ids": ids, "merchant_id": b}), 1),
         (json!({"delivery_ids": [unknown]}), 0),
+        (json!({"delivery_ids": ids, "event_type": "charge.refunded"}), 3),
+        (json!({"delivery_ids": ids, "event_type": "charge.failed"}), 0),
+        (json!({"delivery_ids": ids, "since": "2026-09-21T14:13:21Z"}), 0),
+        (json!({"delivery_ids": ids, "until": "2026-09-21T14:13:21Z"}), 3),
+        (json!({"event_type": "charge.failed"}), 0),
+        (json!({"until": "2026-09-21T14:13:21Z"}), 3),
     ] {
         let answer = admin.post(path, body.clone()).await.ok(200);
         assert_eq!((&answer["matched"], &answer["dry_run"]), (&json!(matched), &json!(true)));

@@ -6,7 +6,7 @@ use serde_json::json;
 use super::{Noun, page_of};
 use crate::operation::Content::{Page, View};
 use crate::operation::{Input, Operation, change, example_id, optional};
-use crate::schema::{flag, id, list as list_of, whole};
+use crate::schema::{event_type, flag, id, list as list_of, time, whole};
 
 const FILE: &str = "api/dead_letters.rs";
 
@@ -25,6 +25,9 @@ fn list() -> Operation {
         .query([
             change("merchant_id", id("mch"), "Of this merchant alone."),
             change("endpoint_id", id("end"), "To this endpoint."),
+            change("event_type", event_type(), "Of an event of exactly this type."),
+            change("since", time(), "Created at this time or later."),
+            change("until", time(), "Created before this time."),
         ])
         .paged()
         .answers(200, "A page of deliveries.", Page("api/deliveries.rs", "DeliveryView"))
@@ -56,6 +59,9 @@ fn redrive() -> Operation {
             [
                 optional("merchant_id", id("mch"), "Of this merchant."),
                 optional("endpoint_id", id("end"), "To this endpoint."),
+                optional("event_type", event_type(), "Of an event of exactly this type."),
+                optional("since", time(), "Created at this time or later."),
+                optional("until", time(), "Created before this time."),
                 optional("delivery_ids", list_of(1..=REDRIVE_ROWS_MAX, id("dlv")), &ids_about),
                 limit(&limit_about),
                 optional(
