@@ -88,17 +88,19 @@ impl DynamoStore {
         now: Timestamp,
     ) -> Result<Option<Delivery>, Unavailable> {
         let expires = now.plus(self.retention);
-        if let Progress::NotApply { addressee: Some(addressee), .. } = &delivery.progress {
-            // Before the row, so that whoever dies in between has it written again.
-            let mut entry = keys::addressed(addressee, &delivery).to_item();
+        let (opened, standing) = match self.put_new(rows::delivery::row(&delivery, expires)).await?
+        {
+            Put::New => (true, delivery),
+            Put::There(row) => (false, rows::delivery::delivery(&row)?),
+        };
+        if let Progress::NotApply { addressee: Some(addressee), .. } = &standing.progress {
+            // Also of a row that was there: whoever put it may have died before he came to this.
+            let mut entry = keys::addressed(addressee, &standing).to_item();
             entry.insert(EXPIRES.to_owned(), number(expires.as_secs()));
-            self.put_new(entry).await?;
+            let put = self.table.client.put_item().table_name(&self.table.name);
+            put.set_item(Some(entry)).send().await.map_err(unavailable)?;
         }
-        let row = rows::delivery::row(&delivery, expires);
-        Ok(match self.put_new(row).await? {
-            Put::New => Some(delivery),
-            Put::There(_) => None,
-        })
+        Ok(opened.then_some(standing))
     }
 
     /// An answer that is lost and asked for again finds the row of the first request and calls it

@@ -159,10 +159,13 @@ pub async fn an_event_for_an_unknown_merchant_is_found_by_its_name(store: impl W
     assert_eq!(row.progress, Progress::NotApply { at: NOW, addressee: Some(label("acct_1")) });
     nobodys(&store, &for_somebody("b", "acct_2")).await;
     nobodys(&store, &crate::world::event("c")).await;
+    // A provider's repeat, later.
+    let plan = postback_domain::event::Plan(Vec::new());
+    store.admit(Arc::clone(&event), plan, None, at(1)).await.unwrap();
     let kept = store.event(event.id).await.unwrap().unwrap();
     assert_eq!((kept.merchant_id, &kept.addressee), (MERCHANT, &Some(label("acct_1"))));
 
-    assert_eq!(addressed(&store, "acct_1", NOW, at(1)).await, std::slice::from_ref(&row));
+    assert_eq!(addressed(&store, "acct_1", NOW, at(9)).await, std::slice::from_ref(&row));
     assert_eq!(addressed(&store, "acct_1", at(1), at(9)).await, []);
     assert_eq!(addressed(&store, "acct_1", Timestamp::from_millis(0), NOW).await, []);
     assert_eq!(addressed(&store, "acct", NOW, at(1)).await, []);
