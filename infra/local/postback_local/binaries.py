@@ -1,7 +1,6 @@
 """Builds the functions and puts them where the copied template's `CodeUri` looks for them.
 
-By default as `cargo test --workspace` builds, for this machine: minutes less than a release, and
-what the tests have compiled is used again. A release build is the one that AWS would get.
+By default with the dev profile, for this machine: minutes less than a release. A release build is the one that AWS would get.
 """
 
 import json
@@ -31,12 +30,13 @@ def architecture() -> str:
     return _ARCHITECTURES[machine]
 
 
-def build() -> None:
+def build(with_tests: bool) -> None:
     """Builds with the dev profile, and strips what no emulator reads."""
     with step("building the functions"):
-        # The whole workspace: for a choice of packages cargo would choose other features, and
-        # compile the AWS SDK a second time beside the one that the tests use.
-        _cargo("build", "--workspace", "--bins", "--locked")
+        # The whole workspace, and its tests if they are built anyway: for another choice cargo
+        # would choose other features, and compile the AWS SDK once more.
+        tests = ["--tests"] if with_tests else []
+        _cargo("build", "--workspace", "--bins", *tests, "--locked")
     built = _target_directory() / "debug"
     for name in FUNCTIONS:
         _place(built / name, _BOOTSTRAPS / name / "bootstrap")

@@ -37,7 +37,7 @@ def main(arguments: list[str]) -> None:
         elif wanted.release or wanted.endpoint:
             binaries.build_release()
         else:
-            binaries.build()
+            binaries.build(with_tests=wanted.with_tests)
         deployed = deployment.deploy(chosen, endpoint, parameters)
     deployment.wait_until_it_answers(deployed)
     description = _description(deployed, is_ours=wanted.endpoint is None)
@@ -72,6 +72,11 @@ def _parse(arguments: list[str]) -> argparse.Namespace:
     )
     option("--release", action="store_true", help="build as for AWS, with cargo-lambda; slow")
     option("--no-build", action="store_true", help="deploy what was built before")
+    option(
+        "--with-tests",
+        action="store_true",
+        help="build the tests, too: for a run of both, which compiles nothing twice then",
+    )
     option(
         "--parameter",
         action="append",
