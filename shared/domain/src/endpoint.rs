@@ -2,12 +2,14 @@
 
 mod filter;
 mod headers;
+mod port;
 mod url;
 
 use std::time::Duration;
 
 pub use filter::{EventFilter, EventFilterError};
 pub use headers::{ExtraHeader, ExtraHeaderError};
+pub use port::is_public_port;
 pub use url::{Destinations, EndpointUrl, EndpointUrlError};
 
 use crate::delivery::retry::RetryPolicy;

@@ -43,6 +43,12 @@ pub(crate) enum DialError {
     /// Plain http, where it is not allowed.
     #[error("only https may be called")]
     SchemeRefused,
+    /// A port of some other service, where only public ones may be called.
+    #[error("port may not be called")]
+    PortRefused,
+    /// An address instead of a name, where only public places may be called: it has no certificate.
+    #[error("only names may be called")]
+    LiteralRefused,
     /// The resolver said no.
     #[error("name not resolved")]
     NameNotResolved(#[source] io::Error),

@@ -45,6 +45,12 @@ impl Failure {
     fn of_dial(error: &DialError) -> Self {
         let (outcome, detail) = match error {
             DialError::SchemeRefused => (Outcome::AddressRefused, "url must use https"),
+            DialError::LiteralRefused => {
+                (Outcome::AddressRefused, "url must have a host name, not an address")
+            }
+            DialError::PortRefused => {
+                (Outcome::AddressRefused, "url's port must be 443, or a high one that is free")
+            }
             DialError::NameNotResolved(_) | DialError::NoAddress => {
                 (Outcome::NameNotResolved, "host name has no address")
             }

@@ -13,7 +13,7 @@ use std::sync::Arc;
 
 use http::Uri;
 use http::uri::Scheme;
-use postback_domain::endpoint::Destinations;
+use postback_domain::endpoint::{Destinations, is_public_port};
 
 use crate::dial::DialError;
 use crate::resolve::Resolver;
@@ -44,29 +44,34 @@ impl Guard {
     /// Where to connect for this URI.
     ///
     /// # Errors
-    /// When the scheme is not allowed, the name has no address, or any of its addresses is not
-    /// public although it must be.
+    /// When the scheme or the port is not allowed, there is an address for a name, the name has no
+    /// address, or any of its addresses is not public although it must be.
     pub(crate) async fn vet(&self, uri: &Uri) -> Result<Vetted, DialError> {
         let tls = match uri.scheme() {
             Some(scheme) if *scheme == Scheme::HTTPS => true,
             Some(scheme) if *scheme == Scheme::HTTP => false,
             _ => return Err(DialError::SchemeRefused),
         };
-        if !tls && self.destinations == Destinations::PublicHttps {
+        let public_only = self.destinations == Destinations::PublicHttps;
+        if public_only && !tls {
             return Err(DialError::SchemeRefused);
         }
         let port = uri.port_u16().unwrap_or(if tls { 443 } else { 80 });
+        if public_only && !is_public_port(port) {
+            return Err(DialError::PortRefused);
+        }
         let host = uri.host().unwrap_or_default();
         let host = host.strip_prefix('[').and_then(|host| host.strip_suffix(']')).unwrap_or(host);
 
         let found = match host.parse::<IpAddr>() {
+            Ok(_) if public_only => return Err(DialError::LiteralRefused),
             Ok(literal) => vec![literal],
             Err(_) => self.resolver.resolve(host).await.map_err(DialError::NameNotResolved)?,
         };
         if found.is_empty() {
             return Err(DialError::NoAddress);
         }
-        if self.destinations == Destinations::PublicHttps {
+        if public_only {
             let refusal = found.iter().find_map(|address| ranges::refusal(*address));
             if let Some(range) = refusal {
                 return Err(DialError::AddressRefused { range });
@@ -145,10 +150,10 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn literals_are_checked_and_not_looked_up() {
+    async fn addresses_instead_of_names_are_refused_and_never_looked_up() {
         let public = guard(Destinations::PublicHttps, &[]);
-        for uri in ["https://127.0.0.1/", "https://[::1]/", "https://[::ffff:169.254.169.254]/"] {
-            assert!(vet(&public, uri).await.starts_with(REFUSED), "{uri}");
+        for uri in ["https://127.0.0.1/", "https://[::1]/", "https://8.8.8.8/"] {
+            assert_eq!(vet(&public, uri).await, "only names may be called", "{uri}");
         }
         let private = guard(Destinations::AlsoPrivate, &[]);
         assert_eq!(vet(&private, "http://[::1]:9000/").await, "::1 plain [::1]:9000");
@@ -164,6 +169,17 @@ mod tests {
         let private = guard(Destinations::AlsoPrivate, &[&["10.0.0.1"]]);
         assert_eq!(vet(&private, "http://shop.example/").await, "shop.example plain 10.0.0.1:80");
         assert_eq!(vet(&private, "gopher://shop.example/").await, refused);
+    }
+
+    #[tokio::test]
+    async fn ports_of_other_services_are_refused_before_the_name_is_looked_up() {
+        let public = guard(Destinations::PublicHttps, &[]);
+        for uri in ["https://shop.example:25/", "https://shop.example:6667/"] {
+            assert_eq!(vet(&public, uri).await, "port may not be called", "{uri}");
+        }
+        let private = guard(Destinations::AlsoPrivate, &[&["10.0.0.1"]]);
+        let answer = vet(&private, "http://shop.example:25/").await;
+        assert_eq!(answer, "shop.example plain 10.0.0.1:25");
     }
 
     #[tokio::test]

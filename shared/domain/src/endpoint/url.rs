@@ -6,14 +6,15 @@ use std::fmt;
 
 use url::{Host, Url};
 
+use super::port::is_public_port;
 use crate::limits::URL_BYTES_MAX;
 
 /// Which destinations this installation allows.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Destinations {
-    /// Public addresses over https: the only choice in production.
+    /// Public addresses over https, on port 443 or a high one: the only choice in production.
     PublicHttps,
-    /// Private addresses and plain http too, for a laptop or an inner network.
+    /// Private addresses, plain http and any port too, for a laptop or an inner network.
     AlsoPrivate,
 }
 
@@ -42,6 +43,12 @@ pub enum EndpointUrlError {
     /// Names that never mean a public host.
     #[error("endpoint url `{0}` must have a public host name")]
     LocalName(String),
+    /// Where other services listen.
+    #[error(
+        "endpoint url must have port 443, or one from 1024 on that is no other protocol's; \
+         it has {0}"
+    )]
+    Port(u16),
 }
 
 impl EndpointUrl {
@@ -82,6 +89,10 @@ impl EndpointUrl {
                 }
                 Host::Domain(_) => {}
             }
+            let port = url.port_or_known_default().unwrap_or_default();
+            if !is_public_port(port) {
+                return Err(EndpointUrlError::Port(port));
+            }
         }
         Ok(Self(url))
     }
@@ -97,14 +108,32 @@ impl EndpointUrl {
     }
 }
 
-/// Special-use names of RFC 6761 and RFC 6762, and names without a dot, which only an inner
-/// resolver can answer.
+/// Names that no public host can have: special-use ones (RFC 6761; RFC 6762 §3 and appendix G; RFC
+/// 7686; RFC 9476; `internal` by ICANN's resolution of 2024-07-29), and all of `arpa`, where only the
+/// network's own tables live (RFC 3172). `example` stays, for documentation that can be pasted.
+const LOCAL_SUFFIXES: [&str; 13] = [
+    "alt",
+    "arpa",
+    "corp",
+    "home",
+    "internal",
+    "intranet",
+    "invalid",
+    "lan",
+    "local",
+    "localhost",
+    "onion",
+    "private",
+    "test",
+];
+
+/// Also of a name without a dot, which only an inner resolver can answer.
 fn is_local_name(name: &str) -> bool {
     let name = name.trim_end_matches('.');
-    !name.contains('.')
-        || ["localhost", "local", "internal", "invalid", "home.arpa"]
-            .iter()
-            .any(|suffix| name == *suffix || name.ends_with(&format!(".{suffix}")))
+    match name.rsplit_once('.') {
+        None => true,
+        Some((_, suffix)) => LOCAL_SUFFIXES.contains(&suffix),
+    }
 }
 
 impl fmt::Display for EndpointUrl {

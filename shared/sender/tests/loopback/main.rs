@@ -6,6 +6,7 @@ mod answers;
 mod attempt;
 mod connections;
 mod inward;
+mod inward_urls;
 mod receiver;
 mod tls;
 mod trouble;
