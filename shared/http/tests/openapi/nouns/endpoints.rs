@@ -179,7 +179,8 @@ fn kind() -> Value {
     json!({"type": "string", "enum": ["push", "pull"]})
 }
 
-const URL_ABOUT: &str = "Where to post to: https, a public host, no credentials and no fragment.";
+const URL_ABOUT: &str = "Where to post to: https, the name of a public host, port 443 or one from 1024 on that is no \
+     other protocol's, no credentials and no fragment.";
 
 fn url() -> Value {
     json!({"type": "string", "format": "uri", "minLength": 1, "maxLength": URL_BYTES_MAX})
