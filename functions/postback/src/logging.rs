@@ -14,5 +14,8 @@ pub(crate) fn start(level: &str) {
         .with_env_filter(filter)
         .with_writer(std::io::stderr)
         .with_ansi(std::io::stderr().is_terminal())
+        // A log that cannot be written (a full disk, a closed pipe) is not the end of a request, or
+        // of the thread that was to report why: telling of it on standard error would panic.
+        .log_internal_errors(false)
         .init();
 }

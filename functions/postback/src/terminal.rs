@@ -2,6 +2,7 @@
 //! terminal or NO_COLOR is set.
 
 use std::error::Error;
+use std::io::Write as _;
 
 use anstyle::{AnsiColor, Style};
 
@@ -26,12 +27,14 @@ pub(crate) fn end_when_nobody_reads() {
     }));
 }
 
-/// Prints an error with its causes, once, at the edge.
+/// Prints an error with its causes, once, at the edge. If it cannot be written, nobody is left to be
+/// told so, and the exit code still says that there was one.
 pub(crate) fn print_error(error: &dyn Error) {
-    anstream::eprintln!("{BAD}error:{BAD:#} {error}");
+    let mut to = anstream::stderr();
+    let _ = writeln!(to, "{BAD}error:{BAD:#} {error}");
     let mut cause = error.source();
     while let Some(error) = cause {
-        anstream::eprintln!("  {DIM}because{DIM:#} {error}");
+        let _ = writeln!(to, "  {DIM}because{DIM:#} {error}");
         cause = error.source();
     }
 }

@@ -31,6 +31,8 @@ pub struct Launch {
     pub json: bool,
     /// Where its output goes.
     pub logs: PathBuf,
+    /// Where its log goes instead, when it is not to be read.
+    pub log: Option<PathBuf>,
 }
 
 /// A server that has been started.
@@ -61,6 +63,7 @@ impl Launch {
             admin_key: Some(admin_key.to_owned()),
             json: true,
             logs: logs.to_owned(),
+            log: None,
         }
     }
 
@@ -72,7 +75,7 @@ impl Launch {
         let name = clock::unique();
         let stdout = self.logs.join(format!("{name}.out"));
         let stderr = self.logs.join(format!("{name}.err"));
-        let create = |path: &Path| File::create(path).expect("logs can be written");
+        let create = |path: &Path| File::create(path).expect("logs can be opened");
         let mut command = Command::new(binary::path());
         command
             .arg("serve")
@@ -83,7 +86,7 @@ impl Launch {
             .args(self.json.then_some("--json"))
             .stdin(Stdio::null())
             .stdout(create(&stdout))
-            .stderr(create(&stderr));
+            .stderr(create(self.log.as_ref().unwrap_or(&stderr)));
         // The environment of a developer must not decide what a test sees.
         for (name, _) in env::vars_os() {
             if name.to_string_lossy().starts_with("POSTBACK_") {

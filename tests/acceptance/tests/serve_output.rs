@@ -3,11 +3,12 @@
 use std::path::Path;
 use std::process::Command;
 
+use postback_acceptance::api::{Caller, text};
 use postback_acceptance::client::Client;
 use postback_acceptance::clock::eventually;
 use postback_acceptance::server::{Launch, Server};
 use postback_acceptance::stack::{may_start_servers, scratch_folder};
-use serde_json::Value;
+use serde_json::{Value, json};
 
 /// The `curl` commands in a text, with the lines that they go on over, once they are complete.
 fn curl_commands(text: &str) -> Vec<String> {
@@ -112,6 +113,16 @@ fn the_printed_commands_work_as_printed() {
     check_commands(&third, Some(given));
 }
 
+fn caller(ready: &Value, key: &str) -> Caller {
+    let url = ready["url"].as_str().expect("the url is a text");
+    Caller::new(&Client::new(url, None).expect("the url is an origin"), Some(key))
+}
+
+/// What a list of merchants is answered with.
+fn merchants(ready: &Value, key: &str) -> u16 {
+    caller(ready, key).get("/v1/merchants").status
+}
+
 #[test]
 fn machines_get_one_line_with_the_url_and_the_key() {
     if !may_start_servers() {
@@ -122,11 +133,6 @@ fn machines_get_one_line_with_the_url_and_the_key() {
     let (server, ready) = launch.start();
     assert_eq!(server.stdout().lines().count(), 1, "{}", server.stdout());
     let key = ready["admin_key"].as_str().expect("a generated key is shown").to_owned();
-    let merchants = |ready: &Value, key: &str| {
-        let url = ready["url"].as_str().expect("the url is a text");
-        let client = Client::new(url, None).expect("the url is an origin");
-        postback_acceptance::api::Caller::new(&client, Some(key)).get("/v1/merchants").status
-    };
     assert_eq!(merchants(&ready, &key), 200);
     assert_eq!(merchants(&ready, "another"), 401);
     server.kill();
@@ -134,6 +140,28 @@ fn machines_get_one_line_with_the_url_and_the_key() {
     let (_server, ready) = launch.start();
     assert_eq!(ready["admin_key"], Value::Null, "it is shown once");
     assert_eq!(merchants(&ready, &key), 200, "and kept");
+}
+
+/// As on a disk that is full, or with a reader of the log that has gone.
+#[test]
+#[cfg(target_os = "linux")]
+fn a_log_that_cannot_be_written_stops_nothing() {
+    if !may_start_servers() {
+        return;
+    }
+    let folder = scratch_folder();
+    let launch = Launch::new(&folder.path().join("data"), folder.path(), "the-operators-key");
+    let (mut server, ready) = Launch { log: Some("/dev/full".into()), ..launch }.start();
+    let operator = caller(&ready, "the-operators-key");
+    let merchant = operator.post("/v1/merchants", &json!({"name": "Shop"})).json();
+    let source = json!({"merchant_id": merchant["id"], "preset": "stripe", "secrets": ["whsec_s"]});
+    let source = operator.post("/v1/sources", &source).json();
+    // A forged event leaves a line in the log.
+    let ingest = format!("/in/{}", text(&source, "id"));
+    for _ in 0..3 {
+        assert_eq!(operator.post(&ingest, &json!({"id": "evt_1"})).status, 401);
+    }
+    assert!(server.is_running());
 }
 
 #[test]
