@@ -5,9 +5,11 @@ import contextlib
 import json
 import os
 import subprocess
+import tempfile
 import time
 import urllib.request
 from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 from pathlib import Path
 
 ADMIN_KEY = "the-operators-key-of-this-run-alone"
@@ -17,34 +19,50 @@ READY_S = 30
 OPENER = urllib.request.build_opener(urllib.request.ProxyHandler({}))
 
 
+@dataclass
+class Server:
+    """One that listens."""
+
+    url: str
+    process: subprocess.Popen
+
+    def kill(self) -> None:
+        """At once, by force."""
+        self.process.kill()
+        self.process.wait(READY_S)
+
+
 @contextlib.contextmanager
-def running(binary: str, work: Path, *flags: str, **environment: str) -> Iterator[str]:
-    """A server that keeps its data in `work`; where it listens."""
+def running(binary: str, work: Path, *flags: str, **environment: str) -> Iterator[Server]:
+    """A server that keeps its data and its log in `work`."""
     work.mkdir(exist_ok=True)
     inherited = {name: os.environ[name] for name in os.environ if not name.startswith("POSTBACK_")}
-    environment = inherited | {"POSTBACK_ADMIN_KEY": ADMIN_KEY, "POSTBACK_LOG": "warn"} | environment
+    of_ours = {"POSTBACK_ADMIN_KEY": ADMIN_KEY, "POSTBACK_LOG": "warn"}
+    environment = inherited | of_ours | environment
     command = [binary, "serve", "--json", "--listen", "127.0.0.1:0", "--data", str(work / "data")]
     # Nobody else makes as many requests.
     command += ["--requests-per-minute", "1000000", *flags]
     # Into files, so that no pipe can fill up.
-    out, err = work / "server.out", work / "server.err"
-    with out.open("w") as stdout, err.open("w") as stderr:
+    err = work / "server.err"
+    with tempfile.NamedTemporaryFile("w") as stdout, err.open("w") as stderr:
+        said = Path(stdout.name).read_text
         server = subprocess.Popen(
             command, stdin=subprocess.DEVNULL, stdout=stdout, stderr=stderr, env=environment
         )
         try:
-            if not eventually(lambda: out.read_text().endswith("\n") or server.poll() is not None):
+            if not eventually(lambda: said().endswith("\n") or server.poll() is not None):
                 raise SystemExit("postback serve says nothing")
             if server.poll() is not None:
-                raise SystemExit(f"postback serve ended:\n{err.read_text()}")
-            yield json.loads(out.read_text())["url"]
+                ended = f"postback serve ended with {server.returncode}"
+                raise SystemExit(f"{ended}:\n{err.read_text()}")
+            yield Server(json.loads(said())["url"], server)
         finally:
             server.terminate()
             server.wait(READY_S)
 
 
-def eventually(is_so: Callable[[], bool]) -> bool:
-    deadline = time.monotonic() + READY_S
+def eventually(is_so: Callable[[], bool], within_s: float = READY_S) -> bool:
+    deadline = time.monotonic() + within_s
     while not is_so():
         if time.monotonic() > deadline:
             return False
