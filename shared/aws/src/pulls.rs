@@ -1,5 +1,5 @@
-//! What was given up, and what is shelved, as its merchant fetches it. A hold is an attribute of the row, which the
-//! `listed` index has as well, so that what is held is not read again and again.
+//! What was given up, and what is shelved, as its merchant fetches it. A hold is an attribute of the
+//! row, which the `listed` index has as well, so that what is held is not read again and again.
 
 use aws_sdk_dynamodb::types::AttributeValue;
 use futures_util::future::try_join_all;

@@ -77,9 +77,10 @@ impl Recoveries for DynamoStore {
         in_time(async {
             loop {
                 let recovery: Option<Recovery> = read(&self.table, id).await?;
-                let Some(mut recovery) = recovery.filter(Recovery::is_running) else {
-                    return read(&self.table, id).await;
-                };
+                let Some(mut recovery) = recovery else { return Ok(None) };
+                if !recovery.is_running() {
+                    return Ok(Some(recovery));
+                }
                 recovery.standing = Standing::Cancelled { at: now };
                 let expires = now.plus(self.retention);
                 let kept = kept::keep(&self.table, &recovery, None, None, expires, Some(&record));

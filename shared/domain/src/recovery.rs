@@ -125,9 +125,10 @@ impl Recovery {
         }
     }
 
-    /// When the next delivery is due, which takes that moment for it.
+    /// When the next delivery is due, which takes that moment for it. Times are to the millisecond,
+    /// so what lies between two is rounded up: the pace is what the endpoint can bear.
     pub fn take_turn(&mut self, now: Timestamp) -> Timestamp {
-        let interval = Duration::from_secs(1) / self.per_second.max(1);
+        let interval = Duration::from_millis(1000_u64.div_ceil(u64::from(self.per_second.max(1))));
         let Standing::Running { next_due_at, .. } = &mut self.standing else { return now };
         let due_at = now.max(*next_due_at);
         *next_due_at = due_at.plus(interval);
@@ -191,6 +192,15 @@ mod tests {
         let ahead = order.take_turn(at(60)).since(at(60));
         assert_eq!(ahead, RECOVERY_AHEAD_MAX);
         assert!(!order.is_ahead(at(61)));
+    }
+
+    #[test]
+    fn no_pace_is_faster_than_asked() {
+        for (per_second, millis) in [(1, 1000), (3, 334), (50, 20), (600, 2), (999, 2), (1000, 1)] {
+            let mut order = order(per_second);
+            order.take_turn(NOW);
+            assert_eq!(order.take_turn(NOW).since(NOW).as_millis(), millis, "{per_second}");
+        }
     }
 
     #[test]

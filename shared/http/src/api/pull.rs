@@ -1,6 +1,7 @@
-//! `/v1/account` and `/v1/failed`: a merchant whose endpoint could not be reached, or is not called at
-//! all, learns that there is something to fetch, fetches it, and says what it has got. Each item has the bytes and the
-//! signature that a push would have had, so that the code that checks a push checks it as well.
+//! `/v1/account` and `/v1/failed`: a merchant whose endpoint could not be reached, or is not called
+//! at all, learns that there is something to fetch, fetches it, and says what it has got. Each item
+//! has the bytes and the signature that a push would have had, so that the code that checks a push
+//! checks it as well.
 
 use std::collections::{BTreeMap, HashSet};
 use std::time::Duration;
