@@ -3,7 +3,7 @@
 
 use aws_sdk_dynamodb::types::AttributeValue;
 use futures_util::future::try_join_all;
-use postback_domain::delivery::{Delivery, Progress, State, Via, WaitsFor};
+use postback_domain::delivery::{Delivery, Progress, State, Via};
 use postback_domain::ids::{DeliveryId, MerchantId};
 use postback_domain::limits::PULL_ROWS_MAX;
 use postback_domain::time::Timestamp;
@@ -123,17 +123,9 @@ impl DynamoStore {
                 return Ok(Acknowledged::Unknown);
             };
             let delivery = delivery::delivery(&row)?;
-            if delivery.merchant_id != merchant {
-                return Ok(Acknowledged::Unknown);
-            }
-            match delivery.progress {
-                Progress::Success { .. } => return Ok(Acknowledged::AlreadyEnded),
-                Progress::Pending { waits_for: WaitsFor::Try | WaitsFor::Turn(_), .. } => {
-                    return Ok(Acknowledged::Pending);
-                }
-                Progress::NotApply { .. } => return Ok(Acknowledged::Unknown),
-                Progress::Failed { .. }
-                | Progress::Pending { waits_for: WaitsFor::Fetch(_), .. } => {}
+            let did = delivery.acknowledged_by(merchant);
+            if did != Acknowledged::Ended {
+                return Ok(did);
             }
             let before = delivery.state();
             let progress = Progress::Success { at: now, via: Via::Pull };
@@ -144,7 +136,7 @@ impl DynamoStore {
                 .if_is(STATE, text(before.as_str()))
                 .if_is(ROUND, number(ended.round));
             if let Changed::To(_) = self.change(id, update).await? {
-                return Ok(Acknowledged::Ended);
+                return Ok(did);
             }
         }
     }

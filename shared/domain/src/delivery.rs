@@ -146,7 +146,38 @@ pub enum FailedReason {
     NotFetched,
 }
 
+/// What a merchant's word that it has fetched a delivery does.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Acknowledged {
+    /// The delivery is a SUCCESS via pull.
+    Ended,
+    /// It was a SUCCESS before.
+    AlreadyEnded,
+    /// It was reopened since it was fetched and is being pushed again.
+    Pending,
+    /// There is no such delivery of this merchant, or it was never owed to anybody.
+    Unknown,
+}
+
 impl Delivery {
+    /// What it does if this merchant says that it has got it, be it held or not: `Ended` is for the
+    /// store to carry out.
+    pub fn acknowledged_by(&self, merchant: MerchantId) -> Acknowledged {
+        if self.merchant_id != merchant {
+            return Acknowledged::Unknown;
+        }
+        match self.progress {
+            Progress::Success { .. } => Acknowledged::AlreadyEnded,
+            Progress::Pending { waits_for: WaitsFor::Try | WaitsFor::Turn(_), .. } => {
+                Acknowledged::Pending
+            }
+            Progress::NotApply { .. } => Acknowledged::Unknown,
+            Progress::Failed { .. } | Progress::Pending { waits_for: WaitsFor::Fetch(_), .. } => {
+                Acknowledged::Ended
+            }
+        }
+    }
+
     /// One delivery per planned endpoint, leased to whoever makes the first try, or due now;
     /// without any endpoint, the row that says that nobody wanted the event.
     pub fn open(event: &Event, plan: &Plan, now: Timestamp, lease: Option<Lease>) -> Vec<Self> {

@@ -1,6 +1,6 @@
 //! What was given up, and what is shelved, as its merchant fetches it.
 
-use postback_domain::delivery::{Delivery, Progress, Via, WaitsFor};
+use postback_domain::delivery::{Delivery, Via};
 use postback_domain::ids::{DeliveryId, MerchantId};
 use postback_domain::time::Timestamp;
 use postback_engine::ports::Unavailable;
@@ -90,15 +90,10 @@ fn acknowledge(
     id: DeliveryId,
     now: Timestamp,
 ) -> Result<Acknowledged> {
-    let found = read(connection, id)?.filter(|(_, delivery)| delivery.merchant_id == merchant);
-    let Some((seq, delivery)) = found else { return Ok(Acknowledged::Unknown) };
-    match delivery.progress {
-        Progress::Success { .. } => return Ok(Acknowledged::AlreadyEnded),
-        Progress::Pending { waits_for: WaitsFor::Try | WaitsFor::Turn(_), .. } => {
-            return Ok(Acknowledged::Pending);
-        }
-        Progress::NotApply { .. } => return Ok(Acknowledged::Unknown),
-        Progress::Failed { .. } | Progress::Pending { waits_for: WaitsFor::Fetch(_), .. } => {}
+    let Some((seq, delivery)) = read(connection, id)? else { return Ok(Acknowledged::Unknown) };
+    let did = delivery.acknowledged_by(merchant);
+    if did != Acknowledged::Ended {
+        return Ok(did);
     }
     connection
         .prepare_cached(
@@ -109,7 +104,7 @@ fn acknowledge(
              WHERE seq = ?1",
         )?
         .execute(params![seq, to_word::<Via>(&Via::Pull)?, now.as_millis()])?;
-    Ok(Acknowledged::Ended)
+    Ok(did)
 }
 
 #[cfg(test)]

@@ -2,6 +2,7 @@
 
 use std::future::Future;
 
+pub use postback_domain::delivery::Acknowledged;
 use postback_domain::delivery::Delivery;
 use postback_domain::ids::{DeliveryId, MerchantId};
 use postback_domain::time::Timestamp;
@@ -37,17 +38,4 @@ pub trait Pulls: Send + Sync {
         id: DeliveryId,
         now: Timestamp,
     ) -> impl Future<Output = Result<Acknowledged, Unavailable>> + Send;
-}
-
-/// What an acknowledgement did.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Acknowledged {
-    /// The delivery is a SUCCESS via pull.
-    Ended,
-    /// It was a SUCCESS before.
-    AlreadyEnded,
-    /// It was reopened since it was fetched and is being pushed again.
-    Pending,
-    /// There is no such delivery of this merchant, or it was never owed to anybody.
-    Unknown,
 }
